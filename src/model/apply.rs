@@ -1,0 +1,508 @@
+//! The one way in which a study changes: `apply` records a fact. It never judges, and it is total: a fact about a thing
+//! that does not exist changes nothing.
+
+use super::*;
+
+/// Version of the journal's format that this program writes.
+pub const FORMAT: u32 = 1;
+
+/// Makes the study from its first fact; none when the record is another fact.
+pub fn create(record: &Record) -> Option<Study> {
+    let Event::StudyCreated { study, settings, commit, tree, source, .. } = &record.event else {
+        return None;
+    };
+    let baseline = Trial {
+        commit: Some(commit.clone()),
+        tree: Some(tree.clone()),
+        status: Status::Queued,
+        times: Times { proposed: Some(record.at), accepted: Some(record.at), ..Times::default() },
+        ..blank_trial(TrialId::BASELINE)
+    };
+    let noise = match settings.noise {
+        NoisePlan::Given { sd } if sd > 0.0 => Noise::Given { sd },
+        NoisePlan::Given { .. } => Noise::Unknown { seed_without_effect: true },
+        NoisePlan::Measure => Noise::Unknown { seed_without_effect: false },
+    };
+    Some(Study {
+        seq: record.seq,
+        at: record.at,
+        created: record.at,
+        name: study.clone(),
+        source: source.clone(),
+        settings: (**settings).clone(),
+        state: StudyState::Running,
+        reason: None,
+        detail: None,
+        stopping: None,
+        slots: Vec::new(),
+        engine_live: false,
+        active_millis: 0,
+        trials: vec![baseline],
+        proposals: BTreeMap::new(),
+        open: BTreeSet::from([TrialId::BASELINE]),
+        unlabelled: BTreeSet::new(),
+        decisions: 0,
+        incumbent: TrialId::BASELINE,
+        best: None,
+        noise,
+        trials_used: 0,
+        fruitless: 0,
+        let_pass: BTreeSet::new(),
+        slot_seconds: 0.0,
+        gpu_seconds: 0.0,
+        steers: Vec::new(),
+        unsealed: false,
+        notes: Vec::new(),
+    })
+}
+
+fn blank_trial(id: TrialId) -> Trial {
+    Trial {
+        id,
+        parents: Vec::new(),
+        proposal: None,
+        operator: Operator::Draft,
+        proposer: "baseline".into(),
+        surface: None,
+        hypothesis: "the repository as it is".into(),
+        expected: None,
+        revision: 1,
+        commit: None,
+        tree: None,
+        diff: None,
+        knobs: BTreeMap::new(),
+        status: Status::Proposed,
+        verdict: None,
+        verified: false,
+        score: None,
+        self_reported: None,
+        holdout: None,
+        runs: Vec::new(),
+        failure: None,
+        gates: Vec::new(),
+        reviews: Vec::new(),
+        comparison: None,
+        advanced: false,
+        judged_runs: 0,
+        replicates_wanted: 0,
+        times: Times::default(),
+        pinned: false,
+        pruned: false,
+    }
+}
+
+/// Records one fact.
+pub fn apply(study: &mut Study, record: &Record) {
+    if study.engine_live && !study.is_over() && !matches!(record.event, Event::EngineStarted { .. }) {
+        study.active_millis = study.active_millis.saturating_add(record.at.0.saturating_sub(study.at.0).max(0));
+    }
+    study.seq = record.seq;
+    study.at = record.at;
+    let at = record.at;
+    match &record.event {
+        Event::StudyCreated { .. } => {}
+        Event::EngineStarted { slots, .. } => {
+            study.engine_live = true;
+            study.slots.clone_from(slots);
+        }
+        Event::EngineStopped => study.engine_live = false,
+        Event::StateChanged { state, reason, detail } => {
+            study.state = *state;
+            study.reason = *reason;
+            study.detail.clone_from(detail);
+            if *state == StudyState::Running {
+                study.stopping = None;
+                study.unsealed = false;
+                study.fruitless = 0;
+            }
+        }
+        Event::StopAsked { now, reason } => {
+            study.stopping = Some(*now || study.stopping == Some(true));
+            study.reason = Some(*reason);
+        }
+        Event::SettingsChanged { change } => apply_setting(study, change),
+        Event::Steered { text, .. } => study.steers.push(text.clone()),
+        Event::ProposalAsked { .. } | Event::ProposalFailed { .. } => apply_request(study, at, &record.event),
+        Event::Proposed { .. } => apply_proposed(study, at, &record.event),
+        Event::Revised { .. }
+        | Event::Checked { .. }
+        | Event::Rejected { .. }
+        | Event::Reviewed { .. }
+        | Event::ReviewUndone { .. }
+        | Event::Staled { .. } => apply_review(study, at, &record.event),
+        Event::RunScheduled { .. }
+        | Event::RunStarted { .. }
+        | Event::RunKillAsked { .. }
+        | Event::RunEnded { .. }
+        | Event::RunScored { .. } => apply_run(study, at, &record.event),
+        Event::NoiseMeasured { noise } => study.noise = *noise,
+        Event::Advanced { trial, comparison } => {
+            if let Some(t) = study.trial_mut(*trial) {
+                t.advanced = true;
+                t.comparison = Some((**comparison).clone());
+            }
+        }
+        Event::Judged { trial, verdict, verified, comparison, failure } => {
+            if let Some(t) = study.trial_mut(*trial) {
+                t.verdict = Some(*verdict);
+                t.judged_runs = t.runs.iter().filter(|r| r.score.is_some() && !r.undone).count() as u32;
+                t.verified = *verified;
+                t.comparison = comparison.as_deref().cloned();
+                t.failure.clone_from(failure);
+                t.status = Status::Done;
+                t.times.finished = t.times.finished.or(Some(at));
+                study.unlabelled.insert(*trial);
+            }
+        }
+        Event::CommitLabelled { trial, commit } => {
+            if let Some(t) = study.trial_mut(*trial) {
+                t.commit = Some(commit.clone());
+                study.unlabelled.remove(trial);
+            }
+        }
+        Event::BaselineDone => {
+            if let Some(t) = study.trial_mut(TrialId::BASELINE) {
+                t.status = Status::Done;
+                t.times.finished = Some(at);
+            }
+        }
+        Event::IncumbentMoved { trial, .. } => study.incumbent = *trial,
+        Event::BestChanged { trial, score, verified, gain, gain_interval } => {
+            if study.best.as_ref().is_none_or(|best| best.trial != *trial) {
+                // The ref of the best follows: after a roll-back it is an older trial, whose label was written long ago.
+                study.unlabelled.insert(*trial);
+            }
+            study.best = Some(Best { trial: *trial, score: *score, verified: *verified, gain: *gain, gain_interval: *gain_interval });
+        }
+        Event::ReplicatesAsked { trial, runs, .. } => {
+            if let Some(t) = study.trial_mut(*trial) {
+                t.replicates_wanted = t.replicates_wanted.saturating_add(*runs);
+            }
+        }
+        Event::Marked { trial, pinned, pruned } => {
+            if let Some(t) = study.trial_mut(*trial) {
+                t.pinned = *pinned;
+                t.pruned = *pruned;
+            }
+        }
+        Event::HoldoutUnsealed { holdout } => {
+            study.unsealed = true;
+            for (id, value) in holdout {
+                if let Some(t) = study.trial_mut(*id) {
+                    t.holdout = Some(*value);
+                }
+            }
+        }
+        Event::Noted { warning, text } => {
+            study.notes.push(Note { at, warning: *warning, text: text.clone() });
+            if study.notes.len() > 50 {
+                study.notes.remove(0);
+            }
+        }
+    }
+    if let Some(id) = record.event.trial() {
+        refresh_open(study, id);
+    }
+}
+
+fn refresh_open(study: &mut Study, id: TrialId) {
+    let Some(trial) = study.trial(id) else { return };
+    // Scores that came after the verdict are still to be judged; a failure has no comparison and is never judged anew.
+    let scored = trial.runs.iter().filter(|r| r.score.is_some() && !r.undone).count() as u32;
+    let judged = trial.comparison.is_none() || trial.judged_runs == scored;
+    if trial.status.is_final() && !trial.in_flight() && trial.replicates_wanted == 0 && judged {
+        study.open.remove(&id);
+    } else {
+        study.open.insert(id);
+    }
+}
+
+fn apply_setting(study: &mut Study, change: &SettingsChange) {
+    match change {
+        SettingsChange::Autonomy { mode } => study.settings.autonomy = *mode,
+        SettingsChange::Limits { limits } => study.settings.limits = *limits,
+        SettingsChange::Proposers { proposers } => study.settings.proposers.clone_from(proposers),
+        SettingsChange::Policy { policy } => study.settings.policy = *policy,
+        SettingsChange::LetPass { proposer } => {
+            study.let_pass.insert(proposer.clone());
+        }
+    }
+}
+
+fn apply_request(study: &mut Study, at: Millis, event: &Event) {
+    match event {
+        Event::ProposalAsked { proposal, proposer, parents, operator, decision } => {
+            study.decisions = study.decisions.max(decision.saturating_add(1));
+            let request = Proposal {
+                id: *proposal,
+                proposer: proposer.clone(),
+                parents: parents.clone(),
+                operator: *operator,
+                decision: *decision,
+                asked: at,
+                trial: None,
+                failed: None,
+            };
+            study.proposals.insert(*proposal, request);
+        }
+        Event::ProposalFailed { proposal, detail } => {
+            if let Some(p) = study.proposals.get_mut(proposal) {
+                p.failed = Some(detail.clone());
+            }
+            study.fruitless += 1;
+        }
+        _ => {}
+    }
+}
+
+fn apply_proposed(study: &mut Study, at: Millis, event: &Event) {
+    let Event::Proposed { proposal, trial, proposer, parents, operator, hypothesis, surface, expected, knobs, accepted, .. } = event else {
+        return;
+    };
+    if study.next_trial() != *trial {
+        return;
+    }
+    let request = study.proposals.entry(*proposal).or_insert_with(|| Proposal {
+        id: *proposal,
+        proposer: proposer.clone(),
+        parents: parents.clone(),
+        operator: *operator,
+        decision: study.decisions,
+        asked: at,
+        trial: None,
+        failed: None,
+    });
+    request.trial = Some(*trial);
+    let mut reviews = Vec::new();
+    if *accepted {
+        reviews.push(Review { by: Reviewer::Human, decision: Decision::Accept, reason: None, tree: None, at });
+    }
+    study.trials.push(Trial {
+        parents: parents.clone(),
+        proposal: Some(*proposal),
+        operator: *operator,
+        proposer: proposer.clone(),
+        surface: surface.clone(),
+        hypothesis: hypothesis.clone(),
+        expected: *expected,
+        knobs: knobs.clone(),
+        reviews,
+        times: Times { proposed: Some(at), ..Times::default() },
+        ..blank_trial(*trial)
+    });
+}
+
+fn apply_review(study: &mut Study, at: Millis, event: &Event) {
+    let Some(id) = event.trial() else { return };
+    let mut fruitless = 0;
+    let Some(trial) = study.trial_mut(id) else { return };
+    match event {
+        Event::Revised { revision, by, reason, accepted, .. } => {
+            trial.revision = *revision;
+            trial.status = Status::Proposed;
+            trial.failure = None;
+            trial.times.accepted = None;
+            trial.reviews.push(Review { by: *by, decision: Decision::Edit, reason: reason.clone(), tree: trial.tree.take(), at });
+            if *accepted {
+                trial.reviews.push(Review { by: *by, decision: Decision::Accept, reason: None, tree: None, at });
+            }
+        }
+        Event::Checked { revision, commit, tree, diff, surface, .. } if *revision == trial.revision => {
+            trial.commit = Some(commit.clone());
+            trial.tree = Some(tree.clone());
+            trial.diff = Some(*diff);
+            trial.surface = surface.clone().or(trial.surface.take());
+            // A person's accept that came with the draft or the edit is bound to the tree that it makes.
+            let accepted = match trial.reviews.last_mut() {
+                Some(review) if review.decision == Decision::Accept && review.tree.is_none() => {
+                    review.tree = Some(tree.clone());
+                    true
+                }
+                _ => false,
+            };
+            trial.status = if accepted { Status::Queued } else { Status::Waiting };
+            trial.times.accepted = accepted.then_some(at);
+        }
+        Event::Rejected { failure, .. } => {
+            trial.status = Status::Rejected;
+            trial.failure = Some(failure.clone());
+            trial.times.finished = Some(at);
+            fruitless = 1;
+        }
+        Event::Reviewed { by, decision, reason, tree, .. } => {
+            trial.reviews.push(Review { by: *by, decision: *decision, reason: reason.clone(), tree: tree.clone(), at });
+            match decision {
+                Decision::Accept => {
+                    trial.status = Status::Queued;
+                    trial.times.accepted = Some(at);
+                }
+                Decision::Veto => {
+                    trial.status = Status::Vetoed;
+                    trial.times.finished = Some(at);
+                }
+                Decision::Edit | Decision::Revise => {}
+            }
+        }
+        Event::ReviewUndone { .. } => {
+            trial.status = Status::Waiting;
+            trial.times.accepted = None;
+            trial.times.finished = None;
+            for run in trial.runs.iter_mut().filter(|r| r.phase != RunPhase::Ended) {
+                run.kill = true;
+            }
+            for run in &mut trial.runs {
+                run.undone = true;
+            }
+            // Nothing that those runs showed counts: the trial begins anew with its next accept.
+            trial.advanced = false;
+            trial.comparison = None;
+            trial.score = None;
+            trial.self_reported = None;
+            trial.gates.clear();
+        }
+        Event::Staled { detail, .. } => {
+            trial.status = Status::Stale;
+            trial.failure = None;
+            trial.times.finished = Some(at);
+            trial.reviews.push(Review {
+                by: Reviewer::Rule,
+                decision: Decision::Veto,
+                reason: Some(detail.clone()),
+                tree: trial.tree.clone(),
+                at,
+            });
+        }
+        _ => {}
+    }
+    study.fruitless += fruitless;
+}
+
+fn apply_run(study: &mut Study, at: Millis, event: &Event) {
+    let Some(id) = event.trial() else { return };
+    let (mut first_run, mut slot_seconds, mut gpus) = (false, 0.0, 0);
+    let Some(trial) = study.trial_mut(id) else { return };
+    match event {
+        Event::RunScheduled { run, kind, seed, slot, tree, retry_of, gpus } => {
+            first_run = trial.runs.is_empty();
+            trial.replicates_wanted = trial.replicates_wanted.saturating_sub(u32::from(trial.status == Status::Done && retry_of.is_none()));
+            trial.runs.push(Run {
+                id: run.run,
+                kind: *kind,
+                seed: *seed,
+                slot: *slot,
+                tree: tree.clone(),
+                retry_of: *retry_of,
+                phase: RunPhase::Running,
+                kill: false,
+                undone: false,
+                score: None,
+                self_reported: None,
+                metrics: BTreeMap::new(),
+                gates: Vec::new(),
+                failure: None,
+                seconds: 0.0,
+                peak_memory_bytes: 0,
+                gpus: *gpus,
+                scheduled: at,
+                started: None,
+                finished: None,
+            });
+        }
+        Event::RunStarted { run, .. } => {
+            trial.times.started = trial.times.started.or(Some(at));
+            if let Some(r) = trial.run_mut(run.run) {
+                r.started = r.started.or(Some(at));
+            }
+        }
+        Event::RunKillAsked { run } => {
+            if let Some(r) = trial.run_mut(run.run) {
+                r.kill = true;
+            }
+        }
+        Event::RunEnded { run, seconds, peak_memory_bytes, self_reported, failure } => {
+            slot_seconds = *seconds;
+            if let Some(r) = trial.run_mut(run.run) {
+                gpus = r.gpus;
+                r.seconds = *seconds;
+                r.peak_memory_bytes = *peak_memory_bytes;
+                r.self_reported = *self_reported;
+                r.failure.clone_from(failure);
+                r.phase = if failure.is_some() { RunPhase::Ended } else { RunPhase::Evaluating };
+                r.finished = failure.as_ref().map(|_| at);
+            }
+            let reported: Vec<f64> = trial.runs.iter().filter(|r| !r.undone).filter_map(|r| r.self_reported).collect();
+            trial.self_reported = (!reported.is_empty()).then(|| reported.iter().sum::<f64>() / reported.len() as f64);
+        }
+        Event::RunScored { run, score, metrics, gates, failure, trial_score } => {
+            trial.score = *trial_score;
+            if trial.run(run.run).is_some_and(|r| !r.undone) {
+                trial.gates.clone_from(gates);
+            }
+            if let Some(r) = trial.run_mut(run.run) {
+                r.score = *score;
+                r.metrics.clone_from(metrics);
+                r.gates.clone_from(gates);
+                r.failure.clone_from(failure);
+                r.phase = RunPhase::Ended;
+                r.finished = Some(at);
+            }
+        }
+        _ => {}
+    }
+    if !trial.status.is_final() && trial.status != Status::Waiting {
+        let phases = || trial.runs.iter().map(|r| r.phase);
+        trial.status = if phases().any(|p| p == RunPhase::Running) {
+            Status::Running
+        } else if phases().any(|p| p == RunPhase::Evaluating) {
+            Status::Evaluating
+        } else {
+            Status::Queued
+        };
+    }
+    study.slot_seconds += slot_seconds;
+    study.gpu_seconds += slot_seconds * f64::from(gpus);
+    if first_run {
+        study.fruitless = 0;
+        study.trials_used += u32::from(id != TrialId::BASELINE);
+    }
+}
+
+impl Event {
+    /// The node that this fact is about.
+    pub fn trial(&self) -> Option<TrialId> {
+        match self {
+            Self::Proposed { trial, .. }
+            | Self::Revised { trial, .. }
+            | Self::Checked { trial, .. }
+            | Self::Rejected { trial, .. }
+            | Self::Reviewed { trial, .. }
+            | Self::ReviewUndone { trial }
+            | Self::Staled { trial, .. }
+            | Self::Advanced { trial, .. }
+            | Self::Judged { trial, .. }
+            | Self::CommitLabelled { trial, .. }
+            | Self::IncumbentMoved { trial, .. }
+            | Self::BestChanged { trial, .. }
+            | Self::ReplicatesAsked { trial, .. }
+            | Self::Marked { trial, .. } => Some(*trial),
+            Self::RunScheduled { run, .. }
+            | Self::RunStarted { run, .. }
+            | Self::RunKillAsked { run }
+            | Self::RunEnded { run, .. }
+            | Self::RunScored { run, .. } => Some(run.trial),
+            Self::BaselineDone => Some(TrialId::BASELINE),
+            Self::StudyCreated { .. }
+            | Self::EngineStarted { .. }
+            | Self::EngineStopped
+            | Self::StateChanged { .. }
+            | Self::StopAsked { .. }
+            | Self::SettingsChanged { .. }
+            | Self::Steered { .. }
+            | Self::ProposalAsked { .. }
+            | Self::ProposalFailed { .. }
+            | Self::NoiseMeasured { .. }
+            | Self::HoldoutUnsealed { .. }
+            | Self::Noted { .. } => None,
+        }
+    }
+}

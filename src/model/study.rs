@@ -1,0 +1,145 @@
+//! One search on a task: the fold of its facts.
+
+use super::{EndReason, Millis, Noise, Proposal, ProposalId, RunId, RunPhase, Settings, SlotInfo, StudyState, Trial, TrialId};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The best trial and its comparison with the baseline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// The node.
+    pub trial: TrialId,
+    /// Its score.
+    pub score: f64,
+    /// Whether fresh runs certified it.
+    pub verified: bool,
+    /// Against the baseline, positive when better, in the metric's unit.
+    pub gain: f64,
+    /// 95 % interval.
+    pub gain_interval: Option<[f64; 2]>,
+}
+
+/// The state of a study: nothing but the fold of its facts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Study {
+    /// Number of the last fact.
+    pub seq: u64,
+    /// Time of the last fact.
+    pub at: Millis,
+    /// Time of the first fact.
+    pub created: Millis,
+    /// Its name.
+    pub name: String,
+    /// What was imported, for people.
+    pub source: String,
+    /// What decisions depend on.
+    pub settings: Settings,
+    /// How far it has come.
+    pub state: StudyState,
+    /// Why it is over, or will be once the running runs have ended.
+    pub reason: Option<EndReason>,
+    /// In words, where there is more to say.
+    pub detail: Option<String>,
+    /// An end was asked for; `true` kills what runs.
+    pub stopping: Option<bool>,
+    /// The places to run.
+    pub slots: Vec<SlotInfo>,
+    /// An engine has it.
+    pub engine_live: bool,
+    /// Milliseconds with an engine at work.
+    pub active_millis: i64,
+    /// All nodes; the index is the number.
+    pub trials: Vec<Trial>,
+    /// All requests, by number.
+    pub proposals: BTreeMap<ProposalId, Proposal>,
+    /// Nodes that are not final, or have a run in flight.
+    pub open: BTreeSet<TrialId>,
+    /// Decided nodes whose commit's message does not carry the verdict yet.
+    pub unlabelled: BTreeSet<TrialId>,
+    /// Counter of random decisions.
+    pub decisions: u64,
+    /// The trial that the search builds on.
+    pub incumbent: TrialId,
+    /// The best trial; none until a keep.
+    pub best: Option<Best>,
+    /// What is known of the noise.
+    pub noise: Noise,
+    /// Trials whose first run started, without the baseline.
+    pub trials_used: u32,
+    /// Proposals in a row that started nothing.
+    pub fruitless: u32,
+    /// Proposers whose proposals pass whatever the autonomy.
+    pub let_pass: BTreeSet<String>,
+    /// Seconds times slots that runs have used.
+    pub slot_seconds: f64,
+    /// Seconds times GPUs that runs have used.
+    pub gpu_seconds: f64,
+    /// Words to the agents, in order.
+    pub steers: Vec<String>,
+    /// The holdout was opened after the study's last end.
+    pub unsealed: bool,
+    /// The last notes for people, at most 50.
+    pub notes: Vec<Note>,
+}
+
+/// Something that a person should read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Note {
+    /// When.
+    pub at: Millis,
+    /// Whether it needs attention.
+    pub warning: bool,
+    /// In one line.
+    pub text: String,
+}
+
+impl Study {
+    /// The node with this number.
+    pub fn trial(&self, id: TrialId) -> Option<&Trial> {
+        self.trials.get(id.0 as usize)
+    }
+
+    /// The same, to change.
+    pub fn trial_mut(&mut self, id: TrialId) -> Option<&mut Trial> {
+        self.trials.get_mut(id.0 as usize)
+    }
+
+    /// The node that came of a request.
+    pub fn trial_of(&self, proposal: ProposalId) -> Option<&Trial> {
+        self.trial(self.proposals.get(&proposal)?.trial?)
+    }
+
+    /// The baseline.
+    pub fn baseline(&self) -> Option<&Trial> {
+        self.trials.first()
+    }
+
+    /// Number of the next node.
+    pub fn next_trial(&self) -> TrialId {
+        TrialId(self.trials.len() as u32)
+    }
+
+    /// Number of the next request.
+    pub fn next_proposal(&self) -> ProposalId {
+        ProposalId(self.proposals.last_key_value().map_or(1, |(id, _)| id.0 + 1))
+    }
+
+    /// Runs that have not ended.
+    pub fn runs_in_flight(&self) -> impl Iterator<Item = (RunId, &super::Run)> {
+        self.open
+            .iter()
+            .filter_map(|id| self.trial(*id))
+            .flat_map(|t| t.runs.iter().filter(|r| r.phase != RunPhase::Ended).map(move |r| (t.id.run(r.id), r)))
+    }
+
+    /// Whether the study is over.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, StudyState::Finished | StudyState::Failed)
+    }
+
+    /// Seconds with an engine at work, up to `now`.
+    pub fn active_seconds(&self, now: Millis) -> f64 {
+        let open_end = if self.engine_live && !self.is_over() { (now.0 - self.at.0).max(0) } else { 0 };
+        (self.active_millis + open_end) as f64 / 1000.0
+    }
+}
