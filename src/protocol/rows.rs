@@ -1,0 +1,245 @@
+//! What every client holds of a study: one header and one slim row a trial. The rest is asked for.
+
+use super::wire::{Snapshot, Update};
+use crate::model::{
+    Autonomy, Best, EndReason, Goal, Label, Limits, Millis, Noise, Note, Operator, ProposalId, Record, RunId, RunPhase, ScoreSource,
+    SlotInfo, Status, Study, StudyState, TrialId, Verdict,
+};
+use serde::{Deserialize, Serialize};
+
+/// Longest title of a row, in characters.
+const TITLE: usize = 96;
+
+/// The study at a glance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// Its name.
+    pub study: String,
+    /// The task's name.
+    pub task: String,
+    /// The task's title.
+    pub title: String,
+    /// What was imported.
+    pub source: String,
+    /// The metric's key.
+    pub metric: String,
+    /// The live metric that curves show first, where the task names one.
+    #[serde(default)]
+    pub primary: Option<String>,
+    /// Which way is better.
+    pub goal: Goal,
+    /// Where it should end.
+    pub target: Option<f64>,
+    /// Smaller differences do not matter.
+    pub min_effect: Option<f64>,
+    /// Who owns the score.
+    pub score_source: ScoreSource,
+    /// Tier of the sandbox.
+    pub isolation: String,
+    /// How far it has come.
+    pub state: StudyState,
+    /// Why it is over, or will be.
+    pub reason: Option<EndReason>,
+    /// In words.
+    pub detail: Option<String>,
+    /// An end was asked for.
+    pub stopping: bool,
+    /// The study's seed.
+    pub seed: u64,
+    /// What may pass without a person.
+    pub autonomy: Autonomy,
+    /// The policy's name.
+    pub policy: String,
+    /// Who proposes.
+    pub proposers: Vec<String>,
+    /// Where it ends.
+    pub limits: Limits,
+    /// Trials whose first run started.
+    pub trials_used: u32,
+    /// Seconds with an engine at work, at `at`.
+    pub active_secs: f64,
+    /// Time of the last fact.
+    pub at: Millis,
+    /// Time of the first.
+    pub created: Millis,
+    /// Budget of one run, seconds.
+    pub wall_secs: f64,
+    /// Runs of the baseline wanted.
+    pub baseline_runs: u32,
+    /// The places to run.
+    pub slots: Vec<SlotInfo>,
+    /// Runs in flight: which, on which slot, since when.
+    pub running: Vec<RunningRow>,
+    /// Requests that a proposer works on.
+    pub proposing: Vec<(ProposalId, String)>,
+    /// Proposals that wait for review.
+    pub waiting: u32,
+    /// The trial that the search builds on.
+    pub incumbent: TrialId,
+    /// Mean score of the baseline.
+    pub baseline_score: Option<f64>,
+    /// The best trial.
+    pub best: Option<Best>,
+    /// What is known of the noise.
+    pub noise: Noise,
+    /// Share of the slots' time in use, 0 to 1.
+    pub slot_utilisation: f64,
+    /// Seconds times GPUs used.
+    pub gpu_seconds: f64,
+    /// The last notes.
+    pub notes: Vec<Note>,
+    /// An engine has it.
+    pub engine_live: bool,
+}
+
+/// One run in flight.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunningRow {
+    /// Which.
+    pub run: RunId,
+    /// Index of the slot.
+    pub slot: u32,
+    /// How far it has come.
+    pub phase: RunPhase,
+    /// When its process started, or when it was given the slot.
+    pub since: Millis,
+}
+
+/// One trial, slim.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// Its number.
+    pub id: TrialId,
+    /// The nodes it builds on.
+    pub parents: Vec<TrialId>,
+    /// The request it came from.
+    pub proposal: Option<ProposalId>,
+    /// How far it has come.
+    pub status: Status,
+    /// What the statistics say.
+    pub verdict: Option<Verdict>,
+    /// Certified by fresh runs.
+    pub verified: bool,
+    /// Aggregate of its valid runs.
+    pub score: Option<f64>,
+    /// Why it has none.
+    pub label: Option<Label>,
+    /// How it relates to its parents.
+    pub operator: Operator,
+    /// Who suggested it.
+    pub proposer: String,
+    /// The part of the recipe.
+    pub surface: Option<String>,
+    /// The hypothesis, cut.
+    pub title: String,
+    /// Runs so far.
+    pub runs: u32,
+    /// Hash of its tree.
+    pub tree: Option<String>,
+    /// A person wants it extended.
+    pub pinned: bool,
+    /// A person does not.
+    pub pruned: bool,
+    /// When it was decided.
+    pub finished: Option<Millis>,
+}
+
+/// Makes the header.
+pub fn header(study: &Study) -> Header {
+    let s = &study.settings;
+    let running = study
+        .runs_in_flight()
+        .map(|(run, r)| RunningRow { run, slot: r.slot, phase: r.phase, since: r.started.unwrap_or(r.scheduled) })
+        .collect();
+    Header {
+        study: study.name.clone(),
+        task: s.task.clone(),
+        title: s.title.clone(),
+        source: study.source.clone(),
+        metric: s.metric.clone(),
+        primary: s.primary.clone(),
+        goal: s.goal,
+        target: s.target,
+        min_effect: s.min_effect,
+        score_source: s.score_source,
+        isolation: s.isolation.clone(),
+        state: study.state,
+        reason: study.reason,
+        detail: study.detail.clone(),
+        stopping: study.stopping.is_some(),
+        seed: s.seed,
+        autonomy: s.autonomy,
+        policy: s.policy.word().to_owned(),
+        proposers: s.proposers.clone(),
+        limits: s.limits,
+        trials_used: study.trials_used,
+        active_secs: study.active_millis as f64 / 1000.0,
+        at: study.at,
+        created: study.created,
+        wall_secs: s.wall_secs,
+        baseline_runs: s.baseline_runs,
+        slots: study.slots.clone(),
+        running,
+        proposing: proposing(study).map(|p| (p.id, p.proposer.clone())).collect(),
+        waiting: study.open.iter().filter_map(|id| study.trial(*id)).filter(|t| t.status == Status::Waiting).count() as u32,
+        incumbent: study.incumbent,
+        baseline_score: study.baseline().and_then(|b| b.score),
+        best: study.best.clone(),
+        noise: study.noise,
+        slot_utilisation: slot_utilisation(study),
+        gpu_seconds: study.gpu_seconds,
+        notes: study.notes.iter().rev().take(5).rev().cloned().collect(),
+        engine_live: study.engine_live,
+    }
+}
+
+/// Makes what a client holds; `recent` are the last facts up to the study's, oldest first.
+pub fn snapshot(study: &Study, recent: Vec<Record>) -> Snapshot {
+    Snapshot { seq: study.seq, header: header(study), rows: study.trials.iter().filter_map(|t| row(study, t.id)).collect(), recent }
+}
+
+/// Makes what a client is told of a fact; the study has it already.
+pub fn update(study: &Study, record: Record) -> Update {
+    let rows = record.event.trial().or((record.seq == 1).then_some(TrialId::BASELINE)).and_then(|id| row(study, id));
+    Update { header: header(study), rows: rows.into_iter().collect(), record }
+}
+
+/// Requests that a proposer works on.
+pub fn proposing(study: &Study) -> impl Iterator<Item = &crate::model::Proposal> {
+    // Requests are answered within a few numbers of the newest, so the oldest open one is never far back.
+    study.proposals.values().rev().take(64).filter(|p| p.trial.is_none() && p.failed.is_none())
+}
+
+/// Share of the slots' time that runs have used, 0 to 1.
+pub fn slot_utilisation(study: &Study) -> f64 {
+    let offered = study.active_millis as f64 / 1000.0 * study.slots.len() as f64;
+    if offered > 0.0 { (study.slot_seconds / offered).min(1.0) } else { 0.0 }
+}
+
+/// Makes the row of one trial; none when there is no such trial.
+pub fn row(study: &Study, id: TrialId) -> Option<Row> {
+    let t = study.trial(id)?;
+    let mut title: String = t.hypothesis.chars().take(TITLE).collect();
+    if title.len() < t.hypothesis.len() {
+        title.push('…');
+    }
+    Some(Row {
+        id,
+        parents: t.parents.clone(),
+        proposal: t.proposal,
+        status: t.status,
+        verdict: t.verdict,
+        verified: t.verified,
+        score: t.score,
+        label: t.failure.as_ref().map(|f| f.label),
+        operator: t.operator,
+        proposer: t.proposer.clone(),
+        surface: t.surface.clone(),
+        title,
+        runs: t.runs.len() as u32,
+        tree: t.tree.clone(),
+        pinned: t.pinned,
+        pruned: t.pruned,
+        finished: t.times.finished,
+    })
+}
