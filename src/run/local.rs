@@ -1,0 +1,142 @@
+//! Runs on this machine: a submit starts a detached shim, everything else reads the run directory.
+
+use super::{
+    Executor, LogPart, Observation, RunError, Spec, Stream, capture,
+    durable::{self, Keep},
+    names,
+    process::{self, Identity},
+    shim::{Claim, PidFile, RUN_VARIABLE},
+    status_file,
+};
+use crate::model::Failure;
+use rustix::process::Signal;
+use sha2::{Digest, Sha256};
+use std::{
+    fs::{self, OpenOptions},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// The executor of this machine.
+#[derive(Debug, Clone)]
+pub struct Local {
+    /// This program: `trialdeck`.
+    program: PathBuf,
+}
+
+impl Local {
+    /// `program` is the binary that answers to `shim`.
+    pub fn new(program: impl Into<PathBuf>) -> Self {
+        Self { program: program.into() }
+    }
+
+    /// Process ids of a run's command and all its descendants, for instance to tell whose GPU memory it is.
+    pub fn processes(&self, dir: &Path) -> Vec<u32> {
+        let pids: Option<PidFile> = durable::read_json(&dir.join(names::PID));
+        let supervisor = pids.map(|p| p.supervisor).filter(|s| s.alive());
+        supervisor.map_or_else(Vec::new, |s| process::descendants(s.pid).iter().map(|stat| stat.id.pid).collect())
+    }
+}
+
+impl Executor for Local {
+    fn submit(&self, dir: &Path, spec: &Spec) -> Result<(), RunError> {
+        fs::create_dir_all(dir).map_err(|e| RunError::io("make", dir, e))?;
+        let dir = &dir.canonicalize().map_err(|e| RunError::io("find", dir, e))?;
+        if dir.join(names::CLAIM).exists() {
+            return Ok(());
+        }
+        let path = dir.join(names::SPEC);
+        durable::write_json(&path, spec, Keep::Whole).map_err(|e| RunError::io("write", &path, e))?;
+        let log = dir.join(names::SHIM_LOG);
+        let log = OpenOptions::new().append(true).create(true).open(&log).map_err(|e| RunError::io("write", &log, e))?;
+        let mut child = Command::new(&self.program)
+            .arg("shim")
+            .arg(dir)
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .map_err(|source| RunError::Spawn { program: self.program.clone(), source })?;
+        // The shim outlives us or we outlive it; in the second case somebody must take its exit code.
+        std::thread::spawn(move || child.wait());
+        Ok(())
+    }
+
+    fn observe(&self, dir: &Path) -> Observation {
+        if let Some(status) = status_file::read(&dir.join(names::STATUS)) {
+            return Observation::Ended(Box::new(status));
+        }
+        let claim_path = dir.join(names::CLAIM);
+        if !claim_path.exists() {
+            return Observation::Absent;
+        }
+        let claim: Option<Claim> = durable::read_json(&claim_path);
+        if claim.as_ref().is_some_and(|c| c.boot_id != process::boot_id()) {
+            return Observation::Rebooted;
+        }
+        let pids: Option<PidFile> = durable::read_json(&dir.join(names::PID));
+        let supervised = claim.iter().map(|c| c.guard).chain(pids.iter().map(|p| p.supervisor)).any(Identity::alive);
+        let command = pids.as_ref().and_then(|p| p.command);
+        match command {
+            Some(command) if supervised || command.id.alive() => {
+                return Observation::Running { pid: command.id.pid, started: command.started };
+            }
+            None if supervised => {
+                let waiting_for = fs::read_to_string(dir.join(names::WAITING)).ok().filter(|t| !t.is_empty());
+                return Observation::Starting { waiting_for };
+            }
+            _ => {}
+        }
+        // The status may have been written, and the supervisor gone, between the two looks.
+        if let Some(status) = status_file::read(&dir.join(names::STATUS)) {
+            return Observation::Ended(Box::new(status));
+        }
+        let left = end_leftovers(dir);
+        Observation::Lost { detail: lost_words(claim.as_ref(), command.is_some(), left) }
+    }
+
+    fn cancel(&self, dir: &Path, why: &Failure) -> Result<(), RunError> {
+        fs::create_dir_all(dir).map_err(|e| RunError::io("make", dir, e))?;
+        let path = dir.join(names::CANCEL);
+        durable::write_json(&path, why, Keep::Whole).map_err(|e| RunError::io("write", &path, e))
+    }
+
+    fn log(&self, dir: &Path, stream: Stream, offset: u64, max: usize) -> Result<LogPart, RunError> {
+        capture::read(dir, stream, offset, max)
+    }
+}
+
+fn lost_words(claim: Option<&Claim>, started: bool, left: usize) -> String {
+    let who = claim.map_or_else(|| "the supervisor".to_owned(), |c| format!("the supervisor (pid {})", c.guard.pid));
+    let what = if started { "vanished while the command ran" } else { "vanished before the command started" };
+    match left {
+        0 => format!("{who} {what}; no process of it is left"),
+        n => format!("{who} {what}; {n} of its processes were ended"),
+    }
+}
+
+/// Ends processes that carry this directory's mark in their environment. Pids in files are never signalled: they may
+/// belong to strangers by now.
+fn end_leftovers(dir: &Path) -> usize {
+    let mark = mark(dir);
+    let mut ended = 0;
+    for _ in 0..20 {
+        let left = process::with_environment(RUN_VARIABLE, &mark);
+        if left.is_empty() {
+            break;
+        }
+        ended = ended.max(left.len());
+        for id in left {
+            id.signal(Signal::KILL);
+        }
+    }
+    ended
+}
+
+/// What the processes of a run carry in their environment: tells directories apart without giving the path away.
+pub(super) fn mark(dir: &Path) -> String {
+    let path = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    Sha256::digest(path.as_os_str().as_encoded_bytes()).iter().take(12).map(|b| format!("{b:02x}")).collect()
+}

@@ -1,0 +1,33 @@
+//! The last stage: a session of its own, limits that only the process itself can set, then `/bin/sh -c command`.
+
+use super::{super::names, guard, say};
+use crate::run::{Spec, durable};
+use rustix::process::{Resource, Rlimit, Signal};
+use std::{os::unix::process::CommandExt, path::Path, process::Command, sync::Arc};
+
+/// Becomes the command; returns only when that fails.
+pub(super) fn run(dir: &Path) -> i32 {
+    let Some(spec) = durable::read_json::<Spec>(&dir.join(names::SPEC)) else {
+        say("spec.json is not readable");
+        return 126;
+    };
+    // A killed supervisor takes the command with it at once; its descendants fall to the guard.
+    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+    let _ = rustix::process::setsid();
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let _ = rustix::process::setrlimit(Resource::Core, none);
+    if let Some(bytes) = spec.output_bytes {
+        let hard = rustix::process::getrlimit(Resource::Fsize).maximum.map_or(bytes, |m| m.min(bytes));
+        let _ = rustix::process::setrlimit(Resource::Fsize, Rlimit { current: Some(hard), maximum: Some(hard) });
+    }
+    // A handler is gone after exec: so the command starts with the default of signals that whoever started us ignored.
+    for signal in [signal_hook::consts::SIGXFSZ, signal_hook::consts::SIGUSR1, signal_hook::consts::SIGUSR2, signal_hook::consts::SIGALRM] {
+        let _ = signal_hook::flag::register(signal, Arc::default());
+    }
+    guard::ignore_signals();
+    // When memory runs out, the kernel shall take the run and not the engine.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "500");
+    let error = Command::new("/bin/sh").arg("-c").arg(&spec.command).exec();
+    say(&format!("could not start /bin/sh: {error}"));
+    126
+}

@@ -1,0 +1,116 @@
+//! The first stage. It claims the directory, starts the supervisor and waits; if the supervisor dies without a status, it
+//! ends what remains of the run and writes the status itself.
+
+use super::{Claim, EXIT_BROKEN, EXIT_TAKEN, PidFile, own_program, say, tree};
+use crate::{
+    model::{Failure, Label},
+    run::{
+        Status, durable, evidence, names,
+        process::{self, Identity},
+        status_file,
+        time::boottime,
+    },
+};
+use rustix::process::WaitOptions;
+use std::{
+    fs,
+    io::{self, ErrorKind},
+    os::unix::process::CommandExt,
+    path::Path,
+    process::{Command, Stdio},
+    sync::{Arc, atomic::AtomicBool},
+};
+
+/// Takes the directory and sees the run to its status.
+pub(super) fn run(dir: &Path) -> i32 {
+    let _ = rustix::process::setsid();
+    ignore_signals();
+    let claim = Claim { guard: Identity::own(), boot_id: process::boot_id() };
+    match take(dir, &claim) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return EXIT_TAKEN,
+        Err(error) => {
+            say(&format!("could not claim {}: {error}", dir.display()));
+            return EXIT_BROKEN;
+        }
+    }
+    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+    let began = boottime();
+    let spawned = Command::new(own_program())
+        .arg0("trialdeck")
+        .args(["shim", "--supervise"])
+        .arg(dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn();
+    let ended_by = match spawned {
+        Ok(child) => wait_for(child.id()),
+        Err(error) => Some(format!("could not be started: {error}")),
+    };
+    if status_file::read(&dir.join(names::STATUS)).is_some() {
+        return 0;
+    }
+    let clean = tree::end_all(&mut |_, _| {});
+    let how = ended_by.unwrap_or_else(|| "ended without a status, see shim.log".to_owned());
+    let left = if clean { "" } else { "; some of its processes did not end" };
+    let status = lost(dir, format!("the supervisor {how}{left}"), claim.boot_id, began);
+    let path = dir.join(names::STATUS);
+    match status_file::Slot::preallocate(&path).and_then(|mut slot| slot.write(&status)) {
+        Ok(()) => 0,
+        Err(error) => {
+            say(&format!("could not write {}: {error}", path.display()));
+            EXIT_BROKEN
+        }
+    }
+}
+
+/// Handlers that do nothing: unlike ignored signals they are not inherited by the command. TERM is the supervisor's.
+pub(super) fn ignore_signals() {
+    for signal in [signal_hook::consts::SIGHUP, signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGQUIT] {
+        let _ = signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)));
+    }
+}
+
+/// Takes the directory with a file that appears whole and only once.
+fn take(dir: &Path, claim: &Claim) -> io::Result<()> {
+    let path = dir.join(names::CLAIM);
+    let draft = dir.join(format!("{}.{}", names::CLAIM, claim.guard.pid));
+    durable::write_json(&draft, claim, durable::Keep::Whole)?;
+    let linked = match fs::hard_link(&draft, &path) {
+        // Some file systems have no links; there the directory entry is claimed first and filled afterwards.
+        Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied) => fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .and_then(|_| durable::write_json(&path, claim, durable::Keep::Whole)),
+        other => other,
+    };
+    let _ = fs::remove_file(&draft);
+    linked
+}
+
+/// Waits for the supervisor; returns in words how it died, none when it exited.
+fn wait_for(pid: u32) -> Option<String> {
+    loop {
+        match rustix::process::wait(WaitOptions::empty()) {
+            Ok(Some((ended, status))) if u32::try_from(ended.as_raw_nonzero().get()).is_ok_and(|e| e == pid) => {
+                let signal = status.terminating_signal()?;
+                return Some(format!("was ended by {}", evidence::signal_name(signal).unwrap_or("a signal")));
+            }
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Some(format!("could not be waited for: {error}")),
+        }
+    }
+}
+
+fn lost(dir: &Path, detail: String, boot_id: String, began: std::time::Duration) -> Status {
+    let command = durable::read_json::<PidFile>(&dir.join(names::PID)).and_then(|p| p.command);
+    Status {
+        pid: command.map(|c| c.id.pid),
+        pid_start: command.map(|c| c.id.start),
+        started: command.map(|c| c.started),
+        seconds: command.map_or(0.0, |_| boottime().saturating_sub(began).as_secs_f64()),
+        failure: Some(Failure::new(Label::LostSupervisor, detail)),
+        ..Status::unstarted(boot_id)
+    }
+}

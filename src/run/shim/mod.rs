@@ -1,0 +1,85 @@
+//! The supervisor shim, in three stages of the same program, all started by `trialdeck shim`:
+//!
+//! ```text
+//! shim DIR              guard: own session, claims the directory, writes the status if the supervisor dies
+//! shim --supervise DIR  supervisor: limits, logs, budget, status
+//! shim --exec DIR       becomes `/bin/sh -c command` in a session of its own
+//! ```
+//! Guard and supervisor are both child subreapers: whatever of the two is killed, the other one gets the orphans and
+//! ends them. If both are, the engine finds the leftovers by their environment.
+
+mod budget;
+mod exec;
+mod gpu_lock;
+mod guard;
+mod limits;
+mod supervise;
+mod tree;
+
+use super::process::Identity;
+use crate::model::Millis;
+use serde::{Deserialize, Serialize};
+use std::{
+    ffi::OsString,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+/// In the environment of every process of a run: the mark of its directory.
+pub(super) const RUN_VARIABLE: &str = "TRIALDECK_RUN";
+
+/// Another shim holds or held the directory (reference: 75 and 76 of sysexits, which the engine need not tell apart).
+const EXIT_TAKEN: i32 = 76;
+/// The shim could not do its work; `shim.log` says why.
+const EXIT_BROKEN: i32 = 70;
+
+/// `claim`: who took the directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Claim {
+    pub(super) guard: Identity,
+    pub(super) boot_id: String,
+}
+
+/// `pid.json`: the supervisor, and the command once it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct PidFile {
+    pub(super) supervisor: Identity,
+    pub(super) command: Option<CommandId>,
+}
+
+/// The command's process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct CommandId {
+    pub(super) id: Identity,
+    pub(super) started: Millis,
+}
+
+/// Runs the stage that the arguments after `shim` name and returns the exit code.
+pub fn shim_main(args: &[OsString]) -> i32 {
+    let (stage, dir) = match args {
+        [dir] => ("", dir),
+        [stage, dir] => (stage.to_str().unwrap_or("?"), dir),
+        _ => ("?", &OsString::new()),
+    };
+    let dir = PathBuf::from(dir);
+    match stage {
+        "" => guard::run(&dir),
+        "--supervise" => supervise::run(&dir),
+        "--exec" => exec::run(&dir),
+        _ => {
+            say("usage: trialdeck shim DIR");
+            2
+        }
+    }
+}
+
+/// One line for `shim.log`, or for the command's log in the last stage.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "trialdeck shim: {text}");
+}
+
+/// This program; by its path, so that a process list reads well, unless an upgrade took the file away.
+fn own_program() -> PathBuf {
+    let link = Path::new("/proc/self/exe");
+    std::fs::read_link(link).ok().filter(|path| path.is_file()).unwrap_or_else(|| link.to_owned())
+}

@@ -1,0 +1,215 @@
+//! The second stage: starts the command, keeps its limits, takes its logs, ends its whole tree and writes the status.
+
+use super::{Claim, CommandId, EXIT_BROKEN, PidFile, RUN_VARIABLE, budget, gpu_lock, guard, limits, own_program, say, tree};
+use crate::{
+    model::{Failure, Label},
+    run::{
+        Spec, Status, Stream,
+        capture::{Caps, Capture, Counters},
+        durable::{self, Keep},
+        evidence, local, names,
+        process::{self, Identity},
+        status_file::Slot,
+        time::{boottime, now},
+    },
+};
+use std::{
+    fs::{self, File},
+    io,
+    os::{fd::OwnedFd, unix::process::CommandExt},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::{Arc, atomic::AtomicBool, mpsc},
+    thread,
+    time::Duration,
+};
+
+/// Between two tries for a GPU.
+const GPU_TICK: Duration = Duration::from_millis(100);
+/// A disk with less room than this is full.
+const DISK_FULL: u64 = 16 << 20;
+/// Longest wait for a log's end after all writers should be gone.
+const LOG_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Sees one run from its start to its status.
+pub(super) fn run(dir: &Path) -> i32 {
+    guard::ignore_signals();
+    let asked_to_end = Arc::new(AtomicBool::new(false));
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGTERM, asked_to_end.clone());
+    match supervise(dir, &asked_to_end) {
+        Ok(()) => 0,
+        Err(error) => {
+            say(&error.to_string());
+            tree::end_all(&mut |_, _| {});
+            let failure = Failure::new(Label::Infrastructure, format!("the supervisor gave up: {error}"));
+            let status = Status { failure: Some(failure), ..Status::unstarted(process::boot_id()) };
+            match Slot::preallocate(&dir.join(names::STATUS)).and_then(|mut slot| slot.write(&status)) {
+                Ok(()) => 0,
+                Err(_) => EXIT_BROKEN,
+            }
+        }
+    }
+}
+
+fn supervise(dir: &Path, asked_to_end: &AtomicBool) -> io::Result<()> {
+    let claim: Claim = durable::read_json(&dir.join(names::CLAIM)).ok_or_else(|| io::Error::other("the claim is not readable"))?;
+    let spec: Spec = durable::read_json(&dir.join(names::SPEC)).ok_or_else(|| io::Error::other("spec.json is not readable"))?;
+    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+    let own = Identity::own();
+    let pid_path = dir.join(names::PID);
+    durable::write_json(&pid_path, &PidFile { supervisor: own, command: None }, Keep::Whole)?;
+    // Without its guard this would be a second run of a directory that may already be given up.
+    let parent = rustix::process::getppid().map(|p| p.as_raw_nonzero().get());
+    if parent != i32::try_from(claim.guard.pid).ok() {
+        return Err(io::Error::other("the guard is gone; nothing was started"));
+    }
+    let status_path = dir.join(names::STATUS);
+    let mut slot = Slot::preallocate(&status_path)?;
+    let mut status = Status::unstarted(claim.boot_id);
+
+    let locks = match wait_for_gpus(dir, &spec, asked_to_end) {
+        Ok(locks) => locks,
+        Err(failure) => {
+            status.failure = Some(failure);
+            return slot.write(&status);
+        }
+    };
+    let counters = Counters::new(spec.output_bytes.unwrap_or(u64::MAX).max(budget::LOG_FLOOR));
+    let captures = [Stream::Stdout, Stream::Stderr].map(|s| Capture::create(dir, s, Caps::USUAL, counters.clone()));
+    let files = limits::Files::watch(&spec);
+    let (oom_before, begin) = (process::oom_kills(), boottime());
+    let mut child = match start(dir, &spec) {
+        Ok(child) => child,
+        Err(failure) => {
+            status.failure = Some(failure);
+            return slot.write(&status);
+        }
+    };
+    let id = Identity::of(child.id()).unwrap_or(Identity { pid: child.id(), start: 0 });
+    let command = CommandId { id, started: now() };
+    (status.pid, status.pid_start, status.started) = (Some(id.pid), Some(id.start), Some(command.started));
+    durable::write_json(&pid_path, &PidFile { supervisor: own, command: Some(command) }, Keep::Whole)?;
+    let drained = drain(captures, &mut child);
+    slot.sync(&status_path)?;
+
+    let mut watch =
+        budget::Watch { dir, spec: &spec, begin, asked_to_end, counters: &counters, files: &files, meter: limits::Meter::new(&spec) };
+    let (end, ending) = watch.until_end(id);
+    let peak = watch.meter.peak;
+    status.seconds = boottime().saturating_sub(begin).as_secs_f64();
+    let clean = tree::end_all(&mut |_, _| {});
+    let mut stderr = Vec::new();
+    for (stream, last) in (0..2).filter_map(|_| drained.recv_timeout(LOG_PATIENCE).ok()) {
+        if stream == Stream::Stderr {
+            stderr = last;
+        }
+    }
+    status.file_bytes = files.finish();
+    status.peak_memory_bytes = peak;
+    (status.exit_code, status.signal) = end.map_or((None, None), |e| (e.exit_status(), e.terminating_signal()));
+    status.failure = match ending {
+        Some(ending) => Some(ending.words(&spec)),
+        None => judge(&stderr, &spec, &status, process::oom_kills() > oom_before),
+    };
+    if !clean {
+        let failure = status.failure.get_or_insert_with(|| Failure::new(Label::Infrastructure, "the command ended"));
+        failure.detail.push_str("; some of its processes did not end");
+    }
+    let [out, err] = [Stream::Stdout, Stream::Stderr].map(|s| counters.of(s));
+    (status.stdout_bytes, status.stdout_dropped_bytes) = out;
+    (status.stderr_bytes, status.stderr_dropped_bytes) = err;
+    status.ended = now();
+    drop(locks);
+    slot.write(&status)
+}
+
+/// Waits until all GPUs are free; says in a file what it waits for.
+fn wait_for_gpus(dir: &Path, spec: &Spec, asked_to_end: &AtomicBool) -> Result<Vec<File>, Failure> {
+    let note = dir.join(names::WAITING);
+    let mut said = String::new();
+    loop {
+        if let Some(why) = budget::wish(dir, asked_to_end) {
+            return Err(why);
+        }
+        match gpu_lock::try_all(&spec.gpu_locks, &format!("{}, supervisor pid {}", spec.label, std::process::id())) {
+            Ok(gpu_lock::Try::Held(locks)) => {
+                if !said.is_empty() {
+                    let _ = fs::remove_file(&note);
+                }
+                return Ok(locks);
+            }
+            Ok(gpu_lock::Try::Busy(words)) => {
+                if words != said {
+                    let _ = durable::write(&note, words.as_bytes(), Keep::Whole);
+                    said = words;
+                }
+                thread::sleep(GPU_TICK);
+            }
+            Err(error) => return Err(Failure::new(Label::Infrastructure, format!("could not lock a GPU's file: {error}"))),
+        }
+    }
+}
+
+fn start(dir: &Path, spec: &Spec) -> Result<Child, Failure> {
+    if !spec.cwd.is_dir() {
+        return Err(Failure::new(Label::Infrastructure, format!("the working directory {} is not there", spec.cwd.display())));
+    }
+    Command::new(own_program())
+        .arg0("trialdeck")
+        .args(["shim", "--exec"])
+        .arg(dir)
+        .env_clear()
+        .envs(&spec.env)
+        .env(RUN_VARIABLE, local::mark(dir))
+        .current_dir(&spec.cwd)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| Failure::new(Label::Infrastructure, format!("the command could not be started: {error}")))
+}
+
+/// Takes both logs in threads; each hands over the end of its stream.
+fn drain(captures: [io::Result<Capture>; 2], child: &mut Child) -> mpsc::Receiver<(Stream, Vec<u8>)> {
+    let (done, drained) = mpsc::channel();
+    let pipes = [(Stream::Stdout, child.stdout.take().map(OwnedFd::from)), (Stream::Stderr, child.stderr.take().map(OwnedFd::from))];
+    for (capture, (stream, pipe)) in captures.into_iter().zip(pipes) {
+        let Some(mut pipe) = pipe.map(File::from) else { continue };
+        let done = done.clone();
+        thread::spawn(move || {
+            let last = match capture {
+                Ok(capture) => capture.drain(pipe),
+                // The log cannot be written; the command must not block on it.
+                Err(error) => {
+                    say(&format!("a log cannot be written: {error}"));
+                    let _ = io::copy(&mut pipe, &mut io::sink());
+                    Vec::new()
+                }
+            };
+            let _ = done.send((stream, last));
+        });
+    }
+    drained
+}
+
+/// Why the command failed when nobody ended it.
+fn judge(stderr: &[u8], spec: &Spec, status: &Status, kernel_oom: bool) -> Option<Failure> {
+    let end = evidence::End {
+        exit_code: status.exit_code,
+        signal: status.signal,
+        peak_memory_bytes: status.peak_memory_bytes,
+        kernel_oom,
+        output_bytes: spec.output_bytes,
+    };
+    match evidence::failure(&end, stderr) {
+        Some(failure) if failure.detail.contains("No space left on device") && disk_full(&spec.cwd) => {
+            Some(Failure::new(Label::Infrastructure, format!("the disk is full: {}", failure.detail)))
+        }
+        Some(failure) => Some(failure),
+        None => spec.output_bytes.filter(|limit| status.file_bytes > *limit).map(|limit| limits::output_failure(status.file_bytes, limit)),
+    }
+}
+
+fn disk_full(path: &Path) -> bool {
+    rustix::fs::statvfs(path).is_ok_and(|s| s.f_bavail.saturating_mul(s.f_frsize) < DISK_FULL)
+}
