@@ -1,0 +1,152 @@
+//! Answers to a client's queries from a study's directory and the fold of its facts. The engine uses it for a living study,
+//! the client for one without an engine: both answer alike.
+//!
+//! Reads only, and every answer is bounded. Queries name things by number, so that no path of a client's can leave the
+//! directory; the paths that `Files` takes are looked up in a git tree, never on the disk. Tested against real
+//! directories beside the code.
+
+mod log;
+mod recent;
+mod series;
+mod study_file;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub use recent::{RECENT, recent};
+
+use crate::model::{DiffOptions, Draft, RunId, Study, Trial, TrialId};
+use crate::protocol::document::trial_document;
+use crate::protocol::{Against, Answer, LogStream, Query, Snapshot, TrialDetail, snapshot as snapshot_of};
+use std::path::{Path, PathBuf};
+use study_file::StudyFile;
+
+/// Largest body of a revision that is read, in bytes.
+const LARGEST_DRAFT: u64 = 16 << 20;
+
+/// A query with everything that the study itself knows of it: what remains to be read lies on the disk.
+///
+/// The driver writes the study and must not wait for a disk, so the server resolves under its lock and reads without it.
+#[derive(Debug, Clone)]
+pub struct Resolved(Part);
+
+#[derive(Debug, Clone)]
+enum Part {
+    Trial { detail: Box<TrialDetail>, draft: Option<PathBuf> },
+    Diff { old: String, new: String, options: DiffOptions },
+    Files { old: Option<String>, new: String, paths: Vec<String> },
+    Editable { tree: String },
+    Log { run: RunId, stream: LogStream, offset: i64, len: u32, sealed: bool },
+    Series { run: RunId, key: String, width: u32 },
+    SeriesKeys { run: RunId },
+}
+
+/// Answers one query. Errors: in words for the person who asked.
+pub fn answer(dir: &Path, study: &Study, query: &Query) -> Result<Answer, String> {
+    resolve(study, query)?.read(dir)
+}
+
+/// Looks up what the study knows of a query. Errors: in words for the person who asked.
+pub fn resolve(study: &Study, query: &Query) -> Result<Resolved, String> {
+    Ok(Resolved(match query {
+        Query::Trial { trial } => trial_part(study, known(study, *trial)?),
+        Query::Diff { trial, against, options } => {
+            let new = tree_of(known(study, *trial)?)?;
+            let old = match base(study, *trial, *against)? {
+                Some(id) => tree_of(known(study, id)?)?,
+                // The baseline has no parent: it changes nothing.
+                None => new.clone(),
+            };
+            Part::Diff { old, new, options: *options }
+        }
+        Query::Files { trial, paths } => {
+            let old = base(study, *trial, Against::Parent)?.map(|id| tree_of(known(study, id)?)).transpose()?;
+            Part::Files { old, new: tree_of(known(study, *trial)?)?, paths: paths.clone() }
+        }
+        Query::Editable { trial } => Part::Editable { tree: tree_of(known(study, *trial)?)? },
+        Query::Log { run, stream, offset, len } => {
+            // The evaluator prints the holdout with the score: while it is sealed, its standard output is nobody's.
+            let sealed = *stream == LogStream::Evaluator && !study.is_over() && study.trials.iter().all(|t| t.holdout.is_none());
+            Part::Log { run: known_run(study, *run)?, stream: *stream, offset: *offset, len: *len, sealed }
+        }
+        Query::Series { run, key, width } => Part::Series { run: known_run(study, *run)?, key: key.clone(), width: *width },
+        Query::SeriesKeys { run } => Part::SeriesKeys { run: known_run(study, *run)? },
+    }))
+}
+
+impl Resolved {
+    /// Reads what lies on the disk. Errors: in words for the person who asked.
+    pub fn read(self, dir: &Path) -> Result<Answer, String> {
+        Ok(match self.0 {
+            Part::Trial { mut detail, draft } => {
+                detail.draft = draft.and_then(|path| read_draft(&dir.join(path)));
+                Answer::Trial { detail }
+            }
+            Part::Diff { old, new, options } => Answer::Diff { diff: tree::diff(dir, &old, &new, options)? },
+            Part::Files { old, new, paths } => Answer::Files { files: tree::files(dir, old.as_deref(), &new, paths)? },
+            Part::Editable { tree } => Answer::Editable { paths: tree::editable(dir, &tree)? },
+            Part::Log { run, stream, offset, len, sealed } => {
+                let hidden = sealed && StudyFile::read(dir).map_or(true, |file| file.holdout);
+                Answer::Log { part: log::part(&run_dir(dir, run), stream, hidden, offset, len)? }
+            }
+            Part::Series { run, key, width } => Answer::Series { curve: series::curve(&run_dir(dir, run), &key, width)? },
+            Part::SeriesKeys { run } => Answer::SeriesKeys { keys: series::keys(&run_dir(dir, run))? },
+        })
+    }
+}
+
+/// Returns what a client holds, with the last facts from the journal. The facts of `study` are durable before it has them,
+/// so none of them is missing.
+pub fn snapshot(dir: &Path, study: &Study) -> Snapshot {
+    snapshot_of(study, recent(dir, study.seq))
+}
+
+/// The directory of a run.
+pub fn run_dir(dir: &Path, run: RunId) -> PathBuf {
+    dir.join("trials").join(run.trial.to_string()).join(run.run.to_string())
+}
+
+fn trial_part(study: &Study, trial: &Trial) -> Part {
+    let request = trial.proposal.and_then(|p| study.proposals.get(&p)).cloned();
+    let detail = TrialDetail { document: trial_document(trial), request, draft: None, comparison: trial.comparison.clone() };
+    let draft = trial.proposal.map(|p| Path::new("proposals").join(p.to_string()).join(format!("rev-{}.json", trial.revision)));
+    Part::Trial { detail: Box::new(detail), draft }
+}
+
+/// The body of the current revision; none for imports and while it is being written.
+fn read_draft(path: &Path) -> Option<Draft> {
+    let fits = path.metadata().ok()?.len() <= LARGEST_DRAFT;
+    fits.then(|| serde_json::from_slice(&std::fs::read(path).ok()?).ok())?
+}
+
+fn known(study: &Study, id: TrialId) -> Result<&Trial, String> {
+    study.trial(id).ok_or_else(|| match study.trials.last() {
+        Some(last) => format!("there is no trial {id} in study {}: its trials are {} to {}", study.name, TrialId::BASELINE, last.id),
+        None => format!("study {} has no trials", study.name),
+    })
+}
+
+fn known_run(study: &Study, run: RunId) -> Result<RunId, String> {
+    let trial = known(study, run.trial)?;
+    match (trial.run(run.run), trial.runs.last()) {
+        (Some(_), _) => Ok(run),
+        (None, Some(last)) => Err(format!("trial {} has no {}: its last run is {}", trial.id, run.run, last.id)),
+        (None, None) => Err(format!("trial {} has not run ({})", trial.id, trial.status.word())),
+    }
+}
+
+fn base(study: &Study, trial: TrialId, against: Against) -> Result<Option<TrialId>, String> {
+    Ok(match against {
+        Against::Parent => known(study, trial)?.parents.first().copied(),
+        Against::Baseline => Some(TrialId::BASELINE),
+        Against::Best => Some(study.best.as_ref().ok_or("no trial has been kept yet, so there is no best one to compare with")?.trial),
+        Against::Trial(id) => Some(id),
+    })
+}
+
+fn tree_of(trial: &Trial) -> Result<String, String> {
+    trial.tree.clone().ok_or_else(|| match &trial.failure {
+        Some(failure) => format!("trial {} has no tree: {} ({})", trial.id, failure.label.word(), failure.detail),
+        None => format!("trial {} has no tree yet ({})", trial.id, trial.status.word()),
+    })
+}

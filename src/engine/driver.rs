@@ -1,0 +1,421 @@
+//! The driver: tells the machine what happened, makes its facts durable, and keeps in flight what is wanted.
+//!
+//! One task owns the journal and is alone in changing the study. Effects run beside it and report back; a restart after a
+//! crash is the same call, for every effect first looks whether it was done already.
+
+use super::clock::now;
+use super::effects::{self, Report};
+use super::handle::{Handle, Wish};
+use super::machine::{self, Effect, EffectId, Input};
+use super::rig::{LEAST_ROOM, Rig};
+use crate::journal::{Journal, JournalError, head};
+use crate::model::{Event, Failure, Label, Record, Study};
+use crate::protocol::{self, Ack, Command, Signal, Update};
+use crate::run::Executor;
+use crate::watch::{Diverged, Seen};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, RwLock},
+    time::{Duration, Instant},
+};
+use tokio::sync::{broadcast, mpsc, watch};
+
+/// Facts that a slow client may lag behind before it gets a new snapshot.
+const UPDATES: usize = 1024;
+/// Signals that may wait for a slow client.
+const SIGNALS: usize = 256;
+/// Facts after which the snapshot cache is written anew.
+const SNAPSHOT_EVERY: u64 = 2000;
+/// Time until an effect that changed nothing is tried again; it doubles with each try.
+const COOL_DOWN: Duration = Duration::from_secs(1);
+/// Doublings of that time at most: 4 minutes.
+const DOUBLINGS: u32 = 8;
+/// Tries of an effect after which a study that is over waits for it no longer; its next engine tries again.
+const LAST_TRIES: u32 = 3;
+
+struct Flight {
+    kill: watch::Sender<Option<String>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+/// The driver of one study.
+pub struct Driver {
+    rig: Arc<Rig>,
+    journal: Journal,
+    handle: Handle,
+    wishes: mpsc::Receiver<Wish>,
+    reports: (mpsc::Sender<Report>, mpsc::Receiver<Report>),
+    seen: mpsc::UnboundedReceiver<Seen>,
+    flights: BTreeMap<EffectId, Flight>,
+    cooling: BTreeMap<EffectId, Instant>,
+    tries: BTreeMap<EffectId, u32>,
+    no_room: bool,
+    leave: Option<watch::Receiver<bool>>,
+    head_due: bool,
+    snapshot_seq: u64,
+    journal_identity: Option<(u64, u64)>,
+    notes: Vec<String>,
+}
+
+impl Driver {
+    /// Takes a study. `notes` are told to people once the engine runs.
+    pub fn new(rig: Rig, journal: Journal, study: Study, seen: mpsc::UnboundedReceiver<Seen>, notes: Vec<String>) -> Self {
+        let (wish_tx, wishes) = mpsc::channel(64);
+        let dir = rig.layout.root().to_owned();
+        let handle = Handle {
+            dir: dir.clone(),
+            study: Arc::new(RwLock::new(study)),
+            wishes: wish_tx,
+            updates: broadcast::channel(UPDATES).0,
+            signals: broadcast::channel(SIGNALS).0,
+        };
+        Self {
+            rig: Arc::new(rig),
+            journal,
+            handle,
+            wishes,
+            reports: mpsc::channel(256),
+            seen,
+            flights: BTreeMap::new(),
+            cooling: BTreeMap::new(),
+            tries: BTreeMap::new(),
+            no_room: false,
+            leave: None,
+            head_due: true,
+            snapshot_seq: 0,
+            journal_identity: file_identity(&dir.join(crate::journal::FILE)),
+            notes,
+        }
+    }
+
+    /// What a server needs.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Works until the study is over and nothing is in flight, or until `leave` says so. Runs go on without the engine.
+    pub async fn work(mut self, mut leave: watch::Receiver<bool>) -> Result<(), JournalError> {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        self.leave = Some(leave.clone());
+        let started = Input::EngineStarted {
+            pid: std::process::id(),
+            host,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            slots: self.rig.slots.clone(),
+        };
+        self.tell(started).await?;
+        for text in std::mem::take(&mut self.notes) {
+            self.tell(Input::Note { warning: true, text }).await?;
+        }
+        self.look_at_room().await?;
+        let mut second = tokio::time::interval(Duration::from_secs(1));
+        second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            self.reconcile();
+            let given_up = |id: &EffectId| self.tries.get(id).is_some_and(|n| *n >= LAST_TRIES);
+            if self.flights.is_empty() && self.cooling.keys().all(given_up) && self.read(|s| s.is_over()) {
+                break;
+            }
+            tokio::select! {
+                Some(report) = self.reports.1.recv() => self.take_report(report).await?,
+                Some(wish) = self.wishes.recv() => self.take_wish(wish).await?,
+                Some(seen) = self.seen.recv() => self.take_seen(seen),
+                _ = second.tick() => self.tick().await?,
+                _ = leave.changed() => break,
+            }
+        }
+        for flight in self.flights.values() {
+            flight.task.abort();
+        }
+        self.record(vec![Event::EngineStopped]).await?;
+        let study = self.read(Study::clone);
+        if let Err(error) = self.journal.save_snapshot(&study) {
+            super::log::line(&format!("no snapshot: {error}"));
+        }
+        self.write_head();
+        Ok(())
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&Study) -> T) -> T {
+        look(&self.handle.study.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// Tells the machine, and everything that follows from it.
+    async fn tell(&mut self, input: Input) -> Result<(), JournalError> {
+        let events = self.read(|study| machine::step(study, input, now()));
+        self.record(events).await?;
+        self.settle().await
+    }
+
+    async fn settle(&mut self) -> Result<(), JournalError> {
+        loop {
+            let events = self.read(|study| machine::step(study, Input::Settle, now()));
+            if events.is_empty() {
+                return Ok(());
+            }
+            self.record(events).await?;
+        }
+    }
+
+    /// Records facts. A full disk is waited out: nothing is decided meanwhile.
+    async fn record(&mut self, events: Vec<Event>) -> Result<(), JournalError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let mut told = false;
+        while let Some(full) = self.try_record(&events)? {
+            if !told {
+                super::log::line(&full);
+                told = true;
+            }
+            // Whoever wants something is told why nothing happens.
+            while let Ok(wish) = self.wishes.try_recv() {
+                let _ = wish.reply.send(Err(full.clone()));
+            }
+            let Some(leave) = &mut self.leave else { continue };
+            if tokio::time::timeout(Duration::from_secs(1), leave.wait_for(|l| *l)).await.is_ok() {
+                return Err(JournalError::Unwritable { detail: full });
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes facts durable, then true, then known; the reason when there is no room for them.
+    fn try_record(&mut self, events: &[Event]) -> Result<Option<String>, JournalError> {
+        let records = match self.journal.append(now(), events) {
+            Ok(records) => records,
+            Err(error @ JournalError::DiskFull { .. }) => return Ok(Some(error.to_string())),
+            Err(error) => return Err(error),
+        };
+        for record in records {
+            let update = self.apply(record);
+            // Nobody listening is no error.
+            let _ = self.handle.updates.send(Arc::new(update));
+        }
+        self.head_due = true;
+        if self.journal.seq() >= self.snapshot_seq + SNAPSHOT_EVERY {
+            self.snapshot_seq = self.journal.seq();
+            let study = self.read(Study::clone);
+            if let Err(error) = self.journal.save_snapshot(&study) {
+                super::log::line(&format!("no snapshot: {error}"));
+            }
+        }
+        Ok(None)
+    }
+
+    fn apply(&self, record: Record) -> Update {
+        let mut study = self.handle.study.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        crate::model::apply(&mut study, &record);
+        let rows = record.event.trial().and_then(|id| protocol::row(&study, id)).into_iter().collect();
+        Update { header: protocol::header(&study), rows, record }
+    }
+
+    /// Starts what is wanted and not in flight, passes a changed wish to kill on, and drops what is no longer wanted.
+    fn reconcile(&mut self) {
+        let wanted = self.read(machine::wanted);
+        self.flights.retain(|id, flight| {
+            let keep = wanted.contains_key(id);
+            if !keep {
+                flight.task.abort();
+            }
+            keep
+        });
+        let time = Instant::now();
+        self.cooling.retain(|id, until| *until > time && wanted.contains_key(id));
+        self.tries.retain(|id, _| wanted.contains_key(id));
+        for (id, effect) in wanted {
+            let kill = match &effect {
+                Effect::Run { kill, .. } => kill.clone(),
+                _ => None,
+            };
+            if let Some(flight) = self.flights.get(&id) {
+                flight.kill.send_if_modified(|before| {
+                    let new = *before != kill;
+                    before.clone_from(&kill);
+                    new
+                });
+            } else if !self.cooling.contains_key(&id) && !self.no_room {
+                let (sender, receiver) = watch::channel(kill);
+                let work =
+                    effects::start(Arc::clone(&self.rig), Arc::clone(&self.handle.study), id, effect, receiver, self.reports.0.clone());
+                let reports = self.reports.0.clone();
+                let task = tokio::spawn(async move {
+                    // A panic in one effect must become a fact, not the end of the engine.
+                    let inner = AbortOnDrop(tokio::spawn(work));
+                    if let Err(error) = inner.join().await
+                        && error.is_panic()
+                    {
+                        let _ = reports.send(Report { id, input: Some(effects::broken(id)), done: true }).await;
+                    }
+                });
+                self.flights.insert(id, Flight { kill: sender, task });
+            }
+        }
+    }
+
+    async fn take_report(&mut self, report: Report) -> Result<(), JournalError> {
+        if report.done && self.flights.remove(&report.id).is_none() {
+            return Ok(());
+        }
+        let tries = self.tries.get(&report.id).copied().unwrap_or(0);
+        match report.input {
+            // Without room on the disk nothing was tried in earnest: it stays wanted until there is some.
+            Some(input) if report.done && machines_fault(&input) && !self.rig.has_room() => {
+                super::log::line(&format!("{:?} waits for room on the disk: {input:?}", report.id));
+                self.cool(report.id, tries);
+                return Ok(());
+            }
+            Some(Input::Note { text, .. }) if tries > 0 => super::log::line(&text),
+            Some(input) => self.tell(input).await?,
+            None => {}
+        }
+        if report.done && self.read(|study| machine::wanted(study).contains_key(&report.id)) {
+            self.cool(report.id, tries);
+        }
+        Ok(())
+    }
+
+    fn cool(&mut self, id: EffectId, tries: u32) {
+        self.tries.insert(id, tries.saturating_add(1));
+        self.cooling.insert(id, Instant::now() + COOL_DOWN * 2_u32.pow(tries.min(DOUBLINGS)));
+    }
+
+    /// Starts nothing while the disk is full, and says so once.
+    async fn look_at_room(&mut self) -> Result<(), JournalError> {
+        let now = !self.rig.has_room();
+        let before = std::mem::replace(&mut self.no_room, now);
+        let text = match (before, self.no_room) {
+            (false, true) => format!(
+                "less than {} MiB are free on the disk of {}: nothing new starts until there is room",
+                LEAST_ROOM >> 20,
+                self.handle.dir.display()
+            ),
+            (true, false) => {
+                self.cooling.clear();
+                "there is room on the disk again: the study goes on".to_owned()
+            }
+            _ => return Ok(()),
+        };
+        super::log::line(&text);
+        self.tell(Input::Note { warning: self.no_room, text }).await
+    }
+
+    async fn take_wish(&mut self, wish: Wish) -> Result<(), JournalError> {
+        let result = self.command(wish.command).await?;
+        // A client that left does not want to know.
+        let _ = wish.reply.send(result);
+        Ok(())
+    }
+
+    async fn command(&mut self, command: Command) -> Result<Result<Ack, String>, JournalError> {
+        let decided = self.read(|study| machine::command(study, command.clone(), now()));
+        let (events, mut ack) = match decided {
+            Ok(decided) => decided,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        // The body must be durable before the fact that speaks of it.
+        if let Command::Propose { draft, .. } | Command::Edit { draft, .. } = &command {
+            let revision = events.iter().find_map(|e| match e {
+                Event::Proposed { proposal, .. } => Some((*proposal, 1)),
+                Event::Revised { revision, .. } => ack.proposal.map(|p| (p, *revision)),
+                _ => None,
+            });
+            if let Some((proposal, revision)) = revision
+                && let Err(error) = self.rig.store_draft(proposal, revision, draft)
+            {
+                return Ok(Err(format!("the proposal could not be stored: {error}")));
+            }
+        }
+        if !events.is_empty()
+            && let Some(full) = self.try_record(&events)?
+        {
+            return Ok(Err(full));
+        }
+        ack.seq = self.journal.seq();
+        self.settle().await?;
+        Ok(Ok(ack))
+    }
+
+    fn take_seen(&mut self, seen: Seen) {
+        let signal = match seen {
+            Seen::Points(batch) => Signal::Points { batch },
+            Seen::LogGrew { run, stdout, stderr } => Signal::LogGrew { run, stdout, stderr },
+            Seen::Diverged(Diverged { run, key, step, value }) => {
+                let value = crate::model::number::short(value);
+                let failure = Failure::new(Label::Diverged, format!("{key} became {value} at step {step}"));
+                if let Err(error) = self.rig.executor.cancel(&self.rig.layout.run(run), &failure) {
+                    super::log::line(&format!("{run}: {error}"));
+                }
+                return;
+            }
+            Seen::Note(text) => {
+                super::log::line(&text);
+                return;
+            }
+        };
+        let _ = self.handle.signals.send(Arc::new(signal));
+    }
+
+    async fn tick(&mut self) -> Result<(), JournalError> {
+        // A study whose directory was deleted or replaced has no place for facts any more.
+        let journal = self.handle.dir.join(crate::journal::FILE);
+        if file_identity(&journal) != self.journal_identity {
+            super::log::line(&format!("{} is gone or another file now: leaving", journal.display()));
+            return Err(JournalError::Missing { path: journal });
+        }
+        self.look_at_room().await?;
+        self.settle().await?;
+        if std::mem::take(&mut self.head_due) {
+            self.write_head();
+        }
+        if self.handle.signals.receiver_count() > 0 {
+            let (rig, signals) = (Arc::clone(&self.rig), self.handle.signals.clone());
+            let owners = self.read(|s| s.runs_in_flight().map(|(run, _)| run).collect::<Vec<_>>());
+            tokio::task::spawn_blocking(move || {
+                if let Some(telemetry) = rig.sample(now(), &owners) {
+                    let _ = signals.send(Arc::new(Signal::Telemetry { telemetry: Box::new(telemetry) }));
+                }
+            });
+        }
+        Ok(())
+    }
+
+    fn write_head(&self) {
+        let result = self.read(|study| head::write(&self.handle.dir, study, Some(std::process::id())));
+        if let Err(error) = result {
+            super::log::line(&format!("no head: {error}"));
+        }
+    }
+}
+
+/// Whether a report tells of a fault that was not the code's.
+fn machines_fault(input: &Input) -> bool {
+    let fault = |failure: &Failure| failure.label == Label::Infrastructure;
+    match input {
+        Input::NoDraft { .. } | Input::Note { .. } => true,
+        Input::Checked { result: Err(failure), .. } | Input::Scored { result: Err(failure), .. } => fault(failure),
+        // A command that ran is not what waits for room: its repeat does.
+        Input::Ended { failure: Some(failure), seconds, .. } => fault(failure) && *seconds <= 0.0,
+        _ => false,
+    }
+}
+
+/// Device and inode of a file; none when it cannot be seen.
+fn file_identity(path: &std::path::Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).ok().map(|m| (m.dev(), m.ino()))
+}
+
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl AbortOnDrop {
+    async fn join(mut self) -> Result<(), tokio::task::JoinError> {
+        (&mut self.0).await
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

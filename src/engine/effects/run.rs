@@ -1,0 +1,135 @@
+//! Runs a tree on a slot until it has ended and its artifacts are collected. After a restart it adopts what it finds.
+
+use crate::engine::machine::Input;
+use crate::engine::rig::Rig;
+use crate::model::{Failure, Label, RunId};
+use crate::run::{Executor, Observation, Spec, Status};
+use std::{future::Future, path::Path, sync::Arc, time::Duration};
+use tokio::sync::watch;
+
+/// How often a run is looked at: a status file is read, nothing more.
+const LOOK: Duration = Duration::from_millis(40);
+
+/// One run as the machine wants it.
+pub(in crate::engine) struct Plan {
+    pub(in crate::engine) run: RunId,
+    pub(in crate::engine) seed: u64,
+    pub(in crate::engine) slot: u32,
+    pub(in crate::engine) tree: String,
+}
+
+/// Sees a run through; returns the report of its end.
+pub(in crate::engine) async fn run<F: Future<Output = ()>>(
+    rig: Arc<Rig>,
+    plan: Plan,
+    mut kill: watch::Receiver<Option<String>>,
+    tell: impl Fn(Input) -> F,
+) -> Input {
+    let run = plan.run;
+    match see_through(&rig, &plan, &mut kill, &tell).await {
+        Ok(status) => {
+            // A large log is read and large artifacts are copied: neither is for the loop.
+            let (collecting, slot, failed) = (Arc::clone(&rig), plan.slot, status.failure.clone());
+            let collected = tokio::task::spawn_blocking(move || {
+                let failure = failed.or_else(|| collecting.collect(run, slot).err());
+                (collecting.self_reported(run), failure.map(|f| without_room(&collecting, f)))
+            });
+            let (reported, failure) = collected.await.unwrap_or_else(|e| (None, Some(Failure::new(Label::Infrastructure, e.to_string()))));
+            Input::Ended { run, seconds: status.seconds, peak_memory_bytes: status.peak_memory_bytes, self_reported: reported, failure }
+        }
+        Err((failure, seconds)) => {
+            Input::Ended { run, seconds, peak_memory_bytes: 0, self_reported: rig.self_reported(run), failure: Some(failure) }
+        }
+    }
+}
+
+/// A program that crashed on a full disk shows nothing about its code.
+fn without_room(rig: &Rig, failure: Failure) -> Failure {
+    match failure.label {
+        Label::Crashed | Label::EvalFailed if !rig.has_room() => {
+            Failure::new(Label::Infrastructure, format!("the disk was full: {}", failure.detail))
+        }
+        _ => failure,
+    }
+}
+
+async fn see_through<F: Future<Output = ()>>(
+    rig: &Arc<Rig>,
+    plan: &Plan,
+    kill: &mut watch::Receiver<Option<String>>,
+    tell: &impl Fn(Input) -> F,
+) -> Result<Box<Status>, (Failure, f64)> {
+    let dir = rig.layout.run(plan.run);
+    let machine = |detail: String| (Failure::new(Label::Infrastructure, detail), 0.0);
+    if matches!(rig.executor.find(&dir), Observation::Absent) {
+        if let Some(why) = kill.borrow().clone() {
+            return Err((Failure::new(Label::Killed, why), 0.0));
+        }
+        let (preparing, slot, tree, run) = (Arc::clone(rig), plan.slot, plan.tree.clone(), plan.run);
+        let adopted = !matches!(rig.executor.find(&rig.preflight_dir(run)), Observation::Absent);
+        if !adopted {
+            let prepared = tokio::task::spawn_blocking(move || preparing.prepare(slot, &tree, run)).await;
+            prepared.map_err(|e| machine(e.to_string())).and_then(|r| r.map_err(|e| machine(e.to_string())))?;
+        }
+        if let Some(spec) = rig.preflight_spec(plan.run, plan.slot, plan.seed) {
+            preflight(rig, plan, &spec, kill).await?;
+        }
+        let spec = rig.run_spec(plan.run, plan.slot, plan.seed);
+        rig.executor.submit(&dir, &spec).map_err(|e| machine(e.to_string()))?;
+    }
+    rig.watch(plan.run, plan.slot);
+    let ended = observe(rig, &dir, kill, Some((plan.run, tell))).await;
+    // The rest of its output is read before its slot is given away.
+    let (finishing, run) = (Arc::clone(rig), plan.run);
+    let _ = tokio::task::spawn_blocking(move || finishing.watcher.finish(run)).await;
+    ended.map_err(|failure| (failure, 0.0))
+}
+
+/// Runs the cheap check before the run; its failure is the run's.
+async fn preflight(rig: &Arc<Rig>, plan: &Plan, spec: &Spec, kill: &mut watch::Receiver<Option<String>>) -> Result<(), (Failure, f64)> {
+    let dir = rig.preflight_dir(plan.run);
+    rig.executor.submit(&dir, spec).map_err(|e| (Failure::new(Label::Infrastructure, e.to_string()), 0.0))?;
+    let status = observe(rig, &dir, kill, None::<(RunId, &fn(Input) -> std::future::Ready<()>)>).await.map_err(|f| (f, 0.0))?;
+    let failure = match status.failure {
+        Some(failure) if failure.label == Label::Killed => Some(failure),
+        Some(failure) => Some(Failure::new(Label::PreflightFailed, format!("{}: {}", failure.label.word(), failure.detail))),
+        None => rig.preflight_gates(plan.run).err(),
+    };
+    failure.map_or(Ok(()), |failure| Err((failure, status.seconds)))
+}
+
+/// Waits for the end of a run directory, passing on a wish to kill.
+async fn observe<F: Future<Output = ()>>(
+    rig: &Rig,
+    dir: &Path,
+    kill: &mut watch::Receiver<Option<String>>,
+    tell: Option<(RunId, &impl Fn(Input) -> F)>,
+) -> Result<Box<Status>, Failure> {
+    let (mut started, mut asked) = (false, false);
+    loop {
+        if !asked && let Some(why) = kill.borrow_and_update().clone() {
+            asked = true;
+            rig.executor.cancel(dir, &Failure::new(Label::Killed, why)).map_err(|e| Failure::new(Label::Infrastructure, e.to_string()))?;
+        }
+        match rig.executor.observe(dir) {
+            Observation::Running { pid, .. } => {
+                if let (false, Some((run, tell))) = (started, &tell) {
+                    started = true;
+                    tell(Input::Started { run: *run, pid }).await;
+                }
+            }
+            Observation::Ended(status) => return Ok(status),
+            Observation::Lost { detail } => return Err(Failure::new(Label::LostSupervisor, detail)),
+            Observation::Rebooted => return Err(Failure::new(Label::Infrastructure, "the machine was restarted while it ran")),
+            Observation::Absent | Observation::Starting { .. } => {}
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            changed = kill.changed() => {
+                if changed.is_err() {
+                    tokio::time::sleep(LOOK).await;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Where a study ends: limits, target, nothing left to try, a person's wish; and the fresh runs that its headline rests on.
+
+use super::schedule::live_runs;
+use crate::model::{EndReason, Event, Millis, Noise, RunKind, Status, Study, StudyState, Trial, TrialId};
+
+/// Proposals in a row that start nothing, after which the study is exhausted.
+const FRUITLESS: u32 = 20;
+
+/// Fresh runs of a provisional best before the study ends.
+const CERTIFY_RUNS: u32 = 2;
+
+/// Asks for the end once a limit or the target is reached.
+pub(super) fn limits(study: &Study, now: Millis) -> Vec<Event> {
+    if study.stopping.is_some() {
+        return Vec::new();
+    }
+    let reason = if study.settings.limits.seconds.is_some_and(|limit| study.active_seconds(now) >= limit) {
+        EndReason::Time
+    } else if reached_target(study) {
+        EndReason::Target
+    } else if study.fruitless >= FRUITLESS && study.state == StudyState::Running {
+        EndReason::Exhausted
+    } else {
+        return Vec::new();
+    };
+    vec![Event::StopAsked { now: false, reason }]
+}
+
+fn reached_target(study: &Study) -> bool {
+    let (Some(target), Some(best)) = (study.settings.target, &study.best) else { return false };
+    best.verified && study.settings.goal.gain(best.score, target) >= 0.0
+}
+
+/// Ends the study when nothing is in flight and nothing more may start.
+pub(super) fn settle(study: &Study) -> Vec<Event> {
+    if study.runs_in_flight().next().is_some() {
+        return Vec::new();
+    }
+    if study.stopping.is_some() {
+        return over(study.reason.unwrap_or(EndReason::User), last_refusal(study));
+    }
+    if study.state != StudyState::Running || study.baseline().is_none_or(|b| b.status != Status::Done) {
+        return Vec::new();
+    }
+    let used_up = study.settings.limits.trials.is_some_and(|n| study.trials_used >= n);
+    // A trial whose accept was taken back was counted already: the study waits for the next word on it.
+    let undecided = study
+        .open
+        .iter()
+        .filter_map(|id| study.trial(*id))
+        .any(|t| !t.runs.is_empty() && (!t.status.is_final() || t.replicates_wanted > 0));
+    if !used_up || undecided {
+        return Vec::new();
+    }
+    match provisional(study) {
+        Some(trial) => vec![Event::ReplicatesAsked { trial, runs: CERTIFY_RUNS, certify: true }],
+        None => over(EndReason::Trials, None),
+    }
+}
+
+/// The incumbent, when it is kept but not yet certified and had no fresh runs for it.
+fn provisional(study: &Study) -> Option<TrialId> {
+    if !matches!(study.noise, Noise::Measured { .. } | Noise::Given { .. }) {
+        return None;
+    }
+    let trial: &Trial = study.trial(study.incumbent).filter(|t| t.id != TrialId::BASELINE && !t.verified)?;
+    let certified = live_runs(trial).iter().filter(|r| r.kind == RunKind::Certify).count() as u32;
+    (certified < CERTIFY_RUNS).then_some(trial.id)
+}
+
+fn over(reason: EndReason, detail: Option<String>) -> Vec<Event> {
+    vec![Event::StateChanged { state: StudyState::Finished, reason: Some(reason), detail }]
+}
+
+/// When nothing could be proposed, the reason of the last attempt is what a person needs to read.
+fn last_refusal(study: &Study) -> Option<String> {
+    if study.reason != Some(EndReason::Exhausted) {
+        return None;
+    }
+    let last = study.proposals.values().next_back()?;
+    let why = match (&last.failed, last.trial.and_then(|id| study.trial(id))) {
+        (Some(why), _) => why.clone(),
+        (None, Some(trial)) => {
+            trial.failure.as_ref().map_or_else(|| trial.status.word().to_owned(), |f| format!("{}: {}", f.label.word(), f.detail))
+        }
+        (None, None) => return None,
+    };
+    Some(format!("{FRUITLESS} proposals in a row started nothing; the last: {why}"))
+}

@@ -1,0 +1,261 @@
+//! The pure machine of a study: `step` decides what happened, `wanted` says what should be in flight.
+//!
+//! No IO, clock, environment or randomness: time comes in as `now`, randomness is counted from the study's seed. The
+//! driver journals what `step` returns, applies it, and steps with `Input::Settle` until nothing more follows.
+
+mod commands;
+mod ending;
+mod judge;
+mod reports;
+mod schedule;
+#[cfg(test)]
+mod tests;
+
+use crate::model::{
+    DiffStat, Draft, Event, Failure, GateResult, Millis, Operator, ProposalId, RunId, RunKind, RunPhase, SlotInfo, Status, Study, TrialId,
+};
+use crate::protocol::{Ack, Command};
+use std::collections::BTreeMap;
+
+/// What the machine is told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// Nothing new: decide what follows from the state and the time.
+    Settle,
+    /// An engine took the study.
+    EngineStarted {
+        /// Process id.
+        pid: u32,
+        /// Host name.
+        host: String,
+        /// Version of trialdeck.
+        version: String,
+        /// The places to run.
+        slots: Vec<SlotInfo>,
+    },
+    /// The engine lets go in good order.
+    EngineStopped,
+    /// A proposer answered; the body is stored already.
+    Drafted {
+        /// The request.
+        proposal: ProposalId,
+        /// The body.
+        draft: Box<Draft>,
+        /// Sequence number of the last fact that the proposer knew.
+        basis: u64,
+    },
+    /// A proposer had nothing.
+    NoDraft {
+        /// The request.
+        proposal: ProposalId,
+        /// Why.
+        detail: String,
+    },
+    /// The edits of a revision were tried on the parent's tree.
+    Checked {
+        /// The node.
+        trial: TrialId,
+        /// Which revision.
+        revision: u32,
+        /// The tree that results, or the rule that it breaks.
+        result: Result<CheckedTree, Failure>,
+    },
+    /// The command of a run has a process.
+    Started {
+        /// Which.
+        run: RunId,
+        /// Its process id.
+        pid: u32,
+    },
+    /// The command of a run has ended and its artifacts are collected.
+    Ended {
+        /// Which.
+        run: RunId,
+        /// Wall-clock seconds.
+        seconds: f64,
+        /// Largest resident memory, bytes.
+        peak_memory_bytes: u64,
+        /// The score that it printed itself.
+        self_reported: Option<f64>,
+        /// Why it failed.
+        failure: Option<Failure>,
+    },
+    /// The evaluator has spoken.
+    Scored {
+        /// Which.
+        run: RunId,
+        /// Its score, or why there is none.
+        result: Result<f64, Failure>,
+        /// Its other numbers, without the holdout.
+        metrics: BTreeMap<String, f64>,
+        /// Gates in the task's order.
+        gates: Vec<GateResult>,
+    },
+    /// A commit carries its score.
+    Labelled {
+        /// The node.
+        trial: TrialId,
+        /// The new commit.
+        commit: String,
+    },
+    /// The holdout scores of a study that is over.
+    Unsealed {
+        /// Mean of each trial's runs.
+        holdout: BTreeMap<TrialId, f64>,
+    },
+    /// Something that a person should read.
+    Note {
+        /// Whether it needs attention.
+        warning: bool,
+        /// In one line.
+        text: String,
+    },
+}
+
+/// What became of a revision's edits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckedTree {
+    /// The commit.
+    pub commit: String,
+    /// Its tree.
+    pub tree: String,
+    /// Size of the diff against the first parent.
+    pub diff: DiffStat,
+    /// The surface that the changed paths belong to, where the task binds paths to surfaces.
+    pub surface: Option<String>,
+}
+
+/// Work outside the machine. Asking twice under one id is harmless.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Ask a proposer.
+    Propose {
+        /// Who.
+        proposer: String,
+        /// The nodes to build on.
+        parents: Vec<TrialId>,
+        /// How.
+        operator: Operator,
+        /// The randomness it may use.
+        draw: u64,
+    },
+    /// Try a revision's edits on the parent's tree.
+    Check {
+        /// The request, whose body is read.
+        proposal: ProposalId,
+        /// The nodes it builds on.
+        parents: Vec<TrialId>,
+    },
+    /// Run a tree on a slot until it has ended.
+    Run {
+        /// Why.
+        kind: RunKind,
+        /// The harness's seed.
+        seed: u64,
+        /// Index of the slot.
+        slot: u32,
+        /// The tree.
+        tree: String,
+        /// End it: by whose wish.
+        kill: Option<String>,
+    },
+    /// Score a run's artifacts.
+    Evaluate,
+    /// Write the trial's commit anew with its score in the message.
+    Label,
+    /// Read the holdout scores.
+    Unseal,
+}
+
+/// Names an effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EffectId {
+    /// Of a request.
+    Propose(ProposalId),
+    /// Of a revision.
+    Check(TrialId, u32),
+    /// Of a run.
+    Run(RunId),
+    /// Of a run's artifacts.
+    Evaluate(RunId),
+    /// Of a trial's commit.
+    Label(TrialId),
+    /// Of the study.
+    Unseal,
+}
+
+/// Decides what an input makes true. Settling returns at most one small group of facts: the caller applies it and settles again.
+pub fn step(study: &Study, input: Input, now: Millis) -> Vec<Event> {
+    match input {
+        Input::Settle => settle(study, now),
+        other => reports::take(study, other),
+    }
+}
+
+/// Decides a client's wish: the facts and what they are about, or the reason of a refusal.
+pub fn command(study: &Study, command: Command, now: Millis) -> Result<(Vec<Event>, Ack), String> {
+    commands::take(study, command, now)
+}
+
+fn settle(study: &Study, now: Millis) -> Vec<Event> {
+    if study.is_over() {
+        return Vec::new();
+    }
+    let steps: [&dyn Fn() -> Vec<Event>; 6] = [
+        &|| judge::settle(study),
+        &|| ending::limits(study, now),
+        &|| schedule::reviews(study),
+        &|| schedule::runs(study),
+        &|| schedule::requests(study),
+        &|| ending::settle(study),
+    ];
+    steps.iter().map(|decide| decide()).find(|events| !events.is_empty()).unwrap_or_default()
+}
+
+/// Says what should be in flight.
+pub fn wanted(study: &Study) -> BTreeMap<EffectId, Effect> {
+    let mut wanted = BTreeMap::new();
+    let halted = study.is_over() || study.stopping.is_some();
+    if !halted {
+        for request in crate::protocol::proposing(study) {
+            let draw = crate::search::draw(study.settings.seed, request.decision, crate::search::draw::stream::PROPOSER);
+            let effect =
+                Effect::Propose { proposer: request.proposer.clone(), parents: request.parents.clone(), operator: request.operator, draw };
+            wanted.insert(EffectId::Propose(request.id), effect);
+        }
+    }
+    for trial in study.open.iter().filter_map(|id| study.trial(*id)) {
+        if trial.status == Status::Proposed
+            && let Some(proposal) = trial.proposal
+        {
+            wanted.insert(EffectId::Check(trial.id, trial.revision), Effect::Check { proposal, parents: trial.parents.clone() });
+        }
+        for run in &trial.runs {
+            let id = trial.id.run(run.id);
+            match run.phase {
+                RunPhase::Running => {
+                    let kill = if study.stopping == Some(true) {
+                        Some("the study was stopped".to_owned())
+                    } else if run.undone {
+                        Some("the review was taken back".to_owned())
+                    } else {
+                        run.kill.then(|| "killed by the researcher".to_owned())
+                    };
+                    let effect = Effect::Run { kind: run.kind, seed: run.seed, slot: run.slot, tree: run.tree.clone(), kill };
+                    wanted.insert(EffectId::Run(id), effect);
+                }
+                RunPhase::Evaluating => {
+                    wanted.insert(EffectId::Evaluate(id), Effect::Evaluate);
+                }
+                RunPhase::Ended => {}
+            }
+        }
+    }
+    for trial in &study.unlabelled {
+        wanted.insert(EffectId::Label(*trial), Effect::Label);
+    }
+    if study.is_over() && !study.unsealed && study.settings.has_holdout {
+        wanted.insert(EffectId::Unseal, Effect::Unseal);
+    }
+    wanted
+}

@@ -1,0 +1,168 @@
+//! What starts next: reviews by rule, runs on free slots, requests to proposers.
+
+use crate::model::{Decision, Event, RunKind, RunNo, Status, Study, StudyState, Trial, TrialId};
+use crate::review::{self, Ruling};
+use crate::search::{self, Repair};
+use std::collections::BTreeSet;
+
+fn may_start(study: &Study) -> bool {
+    study.state == StudyState::Running && study.stopping.is_none()
+}
+
+/// Passes what the autonomy and the rules let pass.
+pub(super) fn reviews(study: &Study) -> Vec<Event> {
+    if !may_start(study) {
+        return Vec::new();
+    }
+    let waiting = study.open.iter().filter_map(|id| study.trial(*id)).filter(|t| t.status == Status::Waiting);
+    waiting
+        .filter_map(|trial| match review::ruling(study, trial) {
+            Ruling::Passes { by, reason } => Some(Event::Reviewed {
+                trial: trial.id,
+                by,
+                decision: Decision::Accept,
+                reason: Some(reason).filter(|r| !r.is_empty()),
+                tree: trial.tree.clone(),
+            }),
+            Ruling::Waits { .. } => None,
+        })
+        .collect()
+}
+
+/// A run that some trial wants.
+struct WantedRun {
+    trial: TrialId,
+    kind: RunKind,
+    retry_of: Option<RunNo>,
+}
+
+/// Puts wanted runs on free slots.
+pub(super) fn runs(study: &Study) -> Vec<Event> {
+    if !may_start(study) {
+        return Vec::new();
+    }
+    let busy: BTreeSet<u32> =
+        study.runs_in_flight().filter(|(_, r)| r.phase == crate::model::RunPhase::Running).map(|(_, r)| r.slot).collect();
+    let Some(slot) = (0..study.slots.len() as u32).find(|s| !busy.contains(s)) else {
+        return Vec::new();
+    };
+    let Some(wanted) = next_run(study) else { return Vec::new() };
+    let Some(trial) = study.trial(wanted.trial) else { return Vec::new() };
+    let Some(tree) = trial.tree.clone() else { return Vec::new() };
+    let run = trial.id.run(trial.next_run());
+    let seed = match wanted.retry_of.and_then(|no| trial.run(no)) {
+        Some(before) => before.seed,
+        None => search::run_seed(study.settings.seed, trial.id, run.run),
+    };
+    vec![Event::RunScheduled { run, kind: wanted.kind, seed, slot, tree, retry_of: wanted.retry_of, gpus: study.settings.gpus }]
+}
+
+/// The most urgent wanted run: retries and the baseline, then confirmations, then replicates, then accepted proposals in order.
+fn next_run(study: &Study) -> Option<WantedRun> {
+    let open = || study.open.iter().filter_map(|id| study.trial(*id));
+    retry(study)
+        .or_else(|| {
+            open().find(|t| t.advanced && t.verdict.is_none() && wants_more(study, t, RunKind::Confirm)).map(|t| plain(t, RunKind::Confirm))
+        })
+        .or_else(|| {
+            study
+                .baseline()
+                .filter(|b| b.status != Status::Done && count(b, RunKind::Baseline) < study.settings.baseline_runs)
+                .map(|b| plain(b, RunKind::Baseline))
+        })
+        .or_else(|| open().find(|t| t.status == Status::Done && t.replicates_wanted > 0).map(|t| plain(t, RunKind::Certify)))
+        .or_else(|| {
+            study.baseline().and_then(|b| b.score)?;
+            open()
+                .filter(|t| !t.advanced && in_hand(t) && wants_more(study, t, RunKind::Screen))
+                .filter(|t| {
+                    !live_runs(t).is_empty() || study.settings.limits.trials.is_none_or(|n| study.trials_used < n) || !t.runs.is_empty()
+                })
+                .min_by_key(|t| (live_runs(t).is_empty(), t.times.accepted, t.id))
+                .map(|t| plain(t, RunKind::Screen))
+        })
+}
+
+fn plain(trial: &Trial, kind: RunKind) -> WantedRun {
+    WantedRun { trial: trial.id, kind, retry_of: None }
+}
+
+fn in_hand(trial: &Trial) -> bool {
+    matches!(trial.status, Status::Queued | Status::Running | Status::Evaluating) && trial.id != TrialId::BASELINE
+}
+
+/// Runs that count: those of a review that was taken back do not.
+pub(super) fn live_runs(trial: &Trial) -> Vec<&crate::model::Run> {
+    trial.runs.iter().filter(|r| !r.undone).collect()
+}
+
+fn count(trial: &Trial, kind: RunKind) -> u32 {
+    live_runs(trial).iter().filter(|r| r.kind == kind && r.retry_of.is_none()).count() as u32
+}
+
+fn wants_more(study: &Study, trial: &Trial, kind: RunKind) -> bool {
+    // A failed run decides the trial, so nothing more is started for it.
+    let failed = live_runs(trial).iter().any(|r| r.failure.is_some() && !retried(trial, r.id));
+    !failed && count(trial, kind) < study.settings.seeds_per_score
+}
+
+/// Whether a later run repeats this one.
+pub(super) fn retried(trial: &Trial, run: RunNo) -> bool {
+    trial.runs.iter().any(|r| r.retry_of == Some(run))
+}
+
+/// A run that ended through no fault of its code is repeated once.
+fn retry(study: &Study) -> Option<WantedRun> {
+    study.open.iter().filter_map(|id| study.trial(*id)).find_map(|t| {
+        live_runs(t).into_iter().find(|r| wants_retry(t, r)).map(|r| WantedRun { trial: t.id, kind: r.kind, retry_of: Some(r.id) })
+    })
+}
+
+/// Whether a run is to be repeated: the machine's fault, not a person's act, and not a repeat itself.
+pub(super) fn wants_retry(trial: &Trial, run: &crate::model::Run) -> bool {
+    use crate::model::Label::{Infrastructure, LostSupervisor};
+    run.failure.as_ref().is_some_and(|f| matches!(f.label, Infrastructure | LostSupervisor))
+        && run.retry_of.is_none()
+        && !run.kill
+        && !retried(trial, run.id)
+}
+
+/// Asks proposers so that a proposal is at hand when a slot becomes free: one ahead when none waits for a person, else
+/// one more than there are slots.
+pub(super) fn requests(study: &Study) -> Vec<Event> {
+    let proposers: Vec<&String> = study.settings.proposers.iter().filter(|p| *p != "researcher").collect();
+    if !may_start(study) || proposers.is_empty() || study.trials.first().is_none_or(|b| b.runs.is_empty()) {
+        return Vec::new();
+    }
+    let asked = crate::protocol::proposing(study).count();
+    let not_started = study
+        .open
+        .iter()
+        .filter_map(|id| study.trial(*id))
+        .filter(|t| {
+            t.id != TrialId::BASELINE && live_runs(t).is_empty() && matches!(t.status, Status::Proposed | Status::Waiting | Status::Queued)
+        })
+        .count();
+    let at_hand = asked + not_started;
+    let waiting = study.open.iter().filter_map(|id| study.trial(*id)).any(|t| t.status == Status::Waiting);
+    let depth = if study.settings.autonomy == crate::model::Autonomy::Auto && !waiting { 1 } else { study.slots.len() + 1 };
+    let room = study.settings.limits.trials.is_none_or(|n| study.trials_used as usize + at_hand < n as usize);
+    if at_hand >= depth || !room {
+        return Vec::new();
+    }
+    let decision = study.decisions;
+    let Some(proposer) = proposers.get(decision as usize % proposers.len()) else { return Vec::new() };
+    let choice = search::choose(
+        study,
+        study.settings.policy,
+        Repair::Unable,
+        search::draw(study.settings.seed, decision, search::draw::stream::POLICY),
+    );
+    vec![Event::ProposalAsked {
+        proposal: study.next_proposal(),
+        proposer: format!("knobs/{proposer}"),
+        parents: choice.parents,
+        operator: choice.operator,
+        decision,
+    }]
+}

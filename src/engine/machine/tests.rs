@@ -1,0 +1,397 @@
+//! The machine against a simulated world: every wanted effect is answered, in an order drawn from a seed.
+
+use super::*;
+use crate::model::{
+    Aggregate, Autonomy, EndReason, Goal, Label, Limits, NoisePlan, PolicyName, Record, ScoreSource, Settings, StudyState, Verdict, apply,
+    create,
+};
+use std::collections::BTreeSet;
+
+pub(super) fn settings() -> Settings {
+    Settings {
+        task: "quickstart".into(),
+        title: "Quickstart".into(),
+        primary: None,
+        metric: "accuracy".into(),
+        goal: Goal::Maximize,
+        target: None,
+        min_effect: None,
+        noise: NoisePlan::Measure,
+        baseline_runs: 3,
+        seeds_per_score: 1,
+        aggregate: Aggregate::Mean,
+        seeded: true,
+        has_holdout: true,
+        score_source: ScoreSource::Evaluator,
+        isolation: "E".into(),
+        seed: 1,
+        autonomy: Autonomy::Auto,
+        policy: PolicyName::Hillclimb,
+        proposers: vec!["tpe".into()],
+        limits: Limits { trials: Some(12), ..Limits::default() },
+        wall_secs: 20.0,
+        gpus: 0,
+    }
+}
+
+/// A study and the world around it.
+struct World {
+    study: Study,
+    log: Vec<Record>,
+    now: Millis,
+    rng: fastrand::Rng,
+    /// Score of a run, or its failure, from the trial and the run's seed.
+    score: Box<dyn Fn(TrialId, u64) -> Result<f64, Failure>>,
+    /// Tree of a trial's revision.
+    tree: Box<dyn Fn(TrialId, u32) -> String>,
+    /// Draft of a request.
+    draft: Box<dyn Fn(ProposalId) -> Result<Draft, String>>,
+    ran: BTreeSet<RunId>,
+}
+
+impl World {
+    fn new(settings: Settings, seed: u64) -> Self {
+        let now = Millis(1_000_000);
+        let event = Event::StudyCreated {
+            format: crate::model::FORMAT,
+            study: "s".into(),
+            settings: Box::new(settings),
+            commit: "c0".into(),
+            tree: "tree-0".into(),
+            source: "here".into(),
+        };
+        let first = Record { seq: 1, at: now, event };
+        let study = create(&first).unwrap();
+        let mut world = Self {
+            study,
+            log: vec![first],
+            now,
+            rng: fastrand::Rng::with_seed(seed),
+            score: Box::new(|trial, seed| Ok(0.5 + f64::from(trial.0 % 5) * 0.02 + (seed % 100) as f64 * 1e-5)),
+            tree: Box::new(|trial, revision| format!("tree-{}-{revision}", trial.0)),
+            draft: Box::new(|p| {
+                Ok(Draft {
+                    hypothesis: format!("idea {p}"),
+                    surface: None,
+                    expected: None,
+                    edits: vec![],
+                    knobs: BTreeMap::new(),
+                    reasoning: String::new(),
+                })
+            }),
+            ran: BTreeSet::new(),
+        };
+        let slots = (0..2).map(|i| SlotInfo { name: format!("CPU {i}"), gpus: vec![], threads: 1 }).collect();
+        world.tell(Input::EngineStarted { pid: 1, host: "h".into(), version: "0".into(), slots });
+        world
+    }
+
+    fn record(&mut self, events: Vec<Event>) {
+        for event in events {
+            let record = Record { seq: self.study.seq + 1, at: self.now, event };
+            let line = serde_json::to_string(&record).unwrap();
+            assert!(line.len() < 4096, "an event of {} bytes", line.len());
+            assert_eq!(serde_json::from_str::<Record>(&line).unwrap(), record);
+            apply(&mut self.study, &record);
+            self.log.push(record);
+        }
+    }
+
+    fn tell(&mut self, input: Input) {
+        let events = step(&self.study, input, self.now);
+        self.record(events);
+        for _ in 0..200 {
+            let events = step(&self.study, Input::Settle, self.now);
+            if events.is_empty() {
+                return;
+            }
+            self.record(events);
+        }
+        panic!("settling does not end");
+    }
+
+    fn command(&mut self, wish: Command) -> Result<Ack, String> {
+        let (events, ack) = command(&self.study, wish, self.now)?;
+        self.record(events);
+        self.tell(Input::Settle);
+        Ok(ack)
+    }
+
+    /// Answers one wanted effect, drawn at random; false when nothing is wanted.
+    fn turn(&mut self) -> bool {
+        self.now = Millis(self.now.0 + 100);
+        let wanted: Vec<(EffectId, Effect)> = wanted(&self.study).into_iter().collect();
+        if wanted.is_empty() {
+            return false;
+        }
+        let (id, effect) = wanted[self.rng.usize(..wanted.len())].clone();
+        let input = match (id, effect) {
+            (EffectId::Propose(proposal), _) => match (self.draft)(proposal) {
+                Ok(draft) => Input::Drafted { proposal, draft: Box::new(draft), basis: self.study.seq },
+                Err(detail) => Input::NoDraft { proposal, detail },
+            },
+            (EffectId::Check(trial, revision), _) => {
+                let tree = (self.tree)(trial, revision);
+                let result = Ok(CheckedTree { commit: format!("c-{trial}-{revision}"), tree, diff: DiffStat::default(), surface: None });
+                Input::Checked { trial, revision, result }
+            }
+            (EffectId::Run(run), Effect::Run { kill, seed, .. }) => {
+                let failure = match kill {
+                    Some(why) => Some(Failure::new(Label::Killed, why)),
+                    None => (self.score)(run.trial, seed).err(),
+                };
+                self.tell(Input::Started { run, pid: 7 });
+                self.ran.insert(run);
+                Input::Ended { run, seconds: 2.0, peak_memory_bytes: 1, self_reported: None, failure }
+            }
+            (EffectId::Evaluate(run), _) => {
+                let seed = self.study.trial(run.trial).unwrap().run(run.run).unwrap().seed;
+                Input::Scored { run, result: (self.score)(run.trial, seed), metrics: BTreeMap::new(), gates: vec![] }
+            }
+            (EffectId::Label(trial), _) => Input::Labelled { trial, commit: format!("l-{trial}") },
+            (EffectId::Unseal, _) => Input::Unsealed { holdout: BTreeMap::from([(TrialId(0), 0.4)]) },
+            (id, effect) => panic!("{id:?} with {effect:?}"),
+        };
+        self.tell(input);
+        true
+    }
+
+    fn finish(&mut self) {
+        for _ in 0..5_000 {
+            if !self.turn() {
+                return;
+            }
+        }
+        panic!("the study does not end");
+    }
+}
+
+#[test]
+fn a_study_ends_at_its_limit_with_a_certified_best_whatever_the_order() {
+    for seed in 0..30 {
+        let mut world = World::new(settings(), seed);
+        world.finish();
+        let study = &world.study;
+        assert_eq!((study.state, study.reason), (StudyState::Finished, Some(EndReason::Trials)), "seed {seed}");
+        assert_eq!(study.trials_used, 12);
+        assert_eq!(study.trials[0].runs.len(), 3);
+        let best = study.best.as_ref().expect("a best");
+        assert!(best.gain > 0.05 && best.verified, "seed {seed}: {best:?}");
+        assert!(best.gain_interval.unwrap()[0] > 0.0);
+        assert!(study.trials.iter().skip(1).all(|t| t.status == Status::Done && t.verdict.is_some()));
+        assert!(study.unlabelled.is_empty() && study.unsealed);
+        // Replay of the same facts gives the same study.
+        let mut again = create(&world.log[0]).unwrap();
+        world.log[1..].iter().for_each(|r| apply(&mut again, r));
+        assert_eq!(&again, study);
+    }
+}
+
+#[test]
+fn under_ask_nothing_runs_unseen() {
+    let mut world = World::new(Settings { autonomy: Autonomy::Ask, ..settings() }, 3);
+    world.finish();
+    assert_eq!(world.study.trials_used, 0);
+    let waiting: Vec<_> = world.study.trials.iter().filter(|t| t.status == Status::Waiting).map(|t| t.proposal.unwrap()).collect();
+    assert_eq!(waiting.len(), 3, "one more than there are slots");
+    // A wrong tree is refused, the right one taken, a second accept changes nothing.
+    assert!(world.command(Command::Accept { proposal: waiting[0], tree: Some("tree-9-9".into()) }).is_err());
+    let tree = world.study.trial_of(waiting[0]).unwrap().tree.clone();
+    world.command(Command::Accept { proposal: waiting[0], tree: tree.clone() }).unwrap();
+    let seq = world.study.seq;
+    world.command(Command::Accept { proposal: waiting[0], tree }).unwrap();
+    assert_eq!(world.study.seq, seq);
+    world.command(Command::Veto { proposal: waiting[1], tree: None, reason: "no".into() }).unwrap();
+    let draft = (world.draft)(waiting[2]).unwrap();
+    world.command(Command::Edit { proposal: waiting[2], tree: None, draft: Box::new(draft), accepted: true }).unwrap();
+    world.finish();
+    let verdicts: Vec<_> = waiting.iter().map(|p| world.study.trial_of(*p).unwrap()).collect();
+    assert!(verdicts[0].verdict.is_some());
+    assert!(verdicts[1].status == Status::Vetoed && verdicts[1].runs.is_empty());
+    assert!(verdicts[2].runs.iter().all(|r| r.tree == format!("tree-{}-2", verdicts[2].id.0)) && !verdicts[2].runs.is_empty());
+}
+
+#[test]
+fn an_accept_can_be_taken_back_and_its_run_does_not_count() {
+    let mut world = World::new(Settings { autonomy: Autonomy::Ask, ..settings() }, 5);
+    world.finish();
+    let p = world.study.trials.iter().find(|t| t.status == Status::Waiting).unwrap().proposal.unwrap();
+    world.command(Command::Accept { proposal: p, tree: None }).unwrap();
+    assert_eq!(world.study.trial_of(p).unwrap().status, Status::Running);
+    world.command(Command::Undo { proposal: p }).unwrap();
+    world.finish();
+    let trial = world.study.trial_of(p).unwrap();
+    assert_eq!((trial.status, trial.verdict), (Status::Waiting, None));
+    assert_eq!(trial.runs[0].failure.as_ref().unwrap().label, Label::Killed);
+    world.command(Command::Accept { proposal: p, tree: None }).unwrap();
+    world.finish();
+    let trial = world.study.trial_of(p).unwrap();
+    assert!(trial.verdict.is_some() && trial.runs.len() > 1);
+    assert_eq!(world.study.trials_used, 1);
+}
+
+#[test]
+fn failures_are_data_and_the_machines_fault_is_tried_again() {
+    let mut world = World::new(settings(), 1);
+    let lost = std::cell::Cell::new(false);
+    world.score = Box::new(move |trial, seed| match trial.0 {
+        1 => Err(Failure::new(Label::Crashed, "ValueError: no")),
+        2 if !lost.replace(true) => Err(Failure::new(Label::LostSupervisor, "the shim vanished")),
+        _ => Ok(0.5 + (seed % 7) as f64 * 1e-3),
+    });
+    world.finish();
+    let (crashed, retried) = (&world.study.trials[1], &world.study.trials[2]);
+    assert_eq!((crashed.verdict, crashed.runs.len()), (Some(Verdict::Revert), 1));
+    assert_eq!(crashed.failure.as_ref().unwrap().label, Label::Crashed);
+    assert_eq!(retried.runs[1].retry_of, Some(retried.runs[0].id));
+    assert_eq!(retried.runs[1].seed, retried.runs[0].seed);
+    assert!(retried.verdict.is_some() && retried.score.is_some());
+}
+
+#[test]
+fn a_baseline_that_always_fails_fails_the_study() {
+    let mut world = World::new(settings(), 1);
+    world.score = Box::new(|_, _| Err(Failure::new(Label::Crashed, "no such file")));
+    world.finish();
+    assert_eq!((world.study.state, world.study.reason), (StudyState::Failed, Some(EndReason::Baseline)));
+    assert!(world.study.detail.as_ref().unwrap().contains("no such file"));
+}
+
+#[test]
+fn a_seed_without_effect_leaves_gains_undecided_until_min_effect_is_given() {
+    for (min_effect, want) in [(None, Verdict::Undecided), (Some(0.01), Verdict::Keep)] {
+        let mut world = World::new(Settings { min_effect, ..settings() }, 1);
+        world.score = Box::new(|trial, _| Ok(if trial.0 == 3 { 0.6 } else { 0.5 }));
+        world.finish();
+        assert_eq!(world.study.trials[3].verdict, Some(want), "{min_effect:?}");
+        assert!(world.study.best.as_ref().is_none_or(|b| !b.verified));
+        assert!(world.study.notes.iter().any(|n| n.text.contains("noise is unknown")));
+    }
+}
+
+#[test]
+fn nothing_to_propose_exhausts_the_study() {
+    let mut world = World::new(settings(), 1);
+    world.draft = Box::new(|_| Err("no knobs found".into()));
+    world.finish();
+    assert_eq!(world.study.reason, Some(EndReason::Exhausted));
+    assert!(world.study.detail.as_ref().unwrap().contains("no knobs found"));
+    assert_eq!(world.study.trials_used, 0);
+}
+
+#[test]
+fn stop_waits_for_runs_and_stop_now_kills_them() {
+    for now in [false, true] {
+        let mut world = World::new(settings(), 2);
+        while world.study.runs_in_flight().count() < 2 {
+            world.turn();
+        }
+        world.command(Command::Stop { now }).unwrap();
+        world.finish();
+        assert_eq!((world.study.state, world.study.reason), (StudyState::Finished, Some(EndReason::User)));
+        let killed = world.study.trials.iter().flat_map(|t| &t.runs).filter(|r| r.failure.is_some()).count();
+        assert_eq!(killed > 0, now);
+        // Going on is one command.
+        world.command(Command::Extend { limits: Limits { trials: Some(3), ..Limits::default() } }).unwrap();
+        assert_eq!(world.study.state, StudyState::Running);
+    }
+}
+
+#[test]
+fn the_same_tree_is_not_run_twice() {
+    let mut world = World::new(settings(), 2);
+    world.tree = Box::new(|trial, _| format!("tree-x{}", trial.0 % 3));
+    world.finish();
+    let rejected = world.study.trials.iter().filter(|t| t.status == Status::Rejected).count();
+    assert!(rejected >= 20, "{rejected}");
+    assert_eq!(world.study.trials_used, 3);
+    assert_eq!(world.study.reason, Some(EndReason::Exhausted));
+}
+
+#[test]
+fn fresh_runs_of_a_decided_trial_are_judged_before_the_study_ends() {
+    let mut certified = 0;
+    for seed in 0..30 {
+        let mut world = World::new(settings(), seed);
+        world.score = Box::new(|trial, seed| Ok(0.5 + f64::from(trial.0) * 0.004 + (seed % 100) as f64 * 4e-4));
+        world.finish();
+        for trial in world.study.trials.iter().filter(|t| t.comparison.is_some()) {
+            assert_eq!(trial.judged_runs as usize, trial.scores().len(), "seed {seed}: {}", trial.id);
+            certified += trial.runs.iter().filter(|r| r.kind == RunKind::Certify).count();
+        }
+    }
+    assert!(certified > 0, "no trial was certified");
+    // The same on a person's wish.
+    let mut world = World::new(Settings { limits: Limits::default(), ..settings() }, 1);
+    while world.study.trials.iter().all(|t| t.verdict.is_none()) {
+        world.turn();
+    }
+    let id = world.study.trials.iter().find(|t| t.verdict.is_some()).unwrap().id;
+    world.command(Command::Replicate { trial: id, runs: 2 }).unwrap();
+    let judged = |w: &World| w.study.trial(id).unwrap().judged_runs;
+    let before = judged(&world);
+    while judged(&world) < before + 2 {
+        assert!(world.turn(), "the replicates are never judged");
+    }
+}
+
+#[test]
+fn an_accept_taken_back_after_the_screen_begins_anew() {
+    for seed in 0..20 {
+        let mut world =
+            World::new(Settings { autonomy: Autonomy::Ask, limits: Limits { trials: Some(1), ..Limits::default() }, ..settings() }, seed);
+        // Better than the baseline by far, so that a confirming run follows the screen at once.
+        world.score = Box::new(|trial, seed| Ok(0.5 + f64::from(trial.0) * 0.2 + (seed % 100) as f64 * 1e-5));
+        world.finish();
+        let p = world.study.trials.iter().find(|t| t.status == Status::Waiting).unwrap().proposal.unwrap();
+        world.command(Command::Accept { proposal: p, tree: None }).unwrap();
+        while !world.study.trial_of(p).unwrap().advanced {
+            assert!(world.turn(), "it never advances");
+        }
+        world.command(Command::Undo { proposal: p }).unwrap();
+        world.finish();
+        let trial = world.study.trial_of(p).unwrap();
+        assert_eq!((trial.status, trial.score, trial.advanced), (Status::Waiting, None, false), "seed {seed}");
+        let tainted = trial.runs.len();
+        world.command(Command::Accept { proposal: p, tree: None }).unwrap();
+        world.finish();
+        let trial = world.study.trial_of(p).unwrap();
+        assert!(trial.verdict.is_some(), "seed {seed}: the trial is never judged");
+        let fresh: Vec<f64> = trial.runs[tainted..].iter().filter_map(|r| r.score).collect();
+        let mean = fresh.iter().sum::<f64>() / fresh.len() as f64;
+        assert!((trial.score.unwrap() - mean).abs() < 1e-9, "seed {seed}: {:?} of {fresh:?}", trial.score);
+        assert_eq!(world.study.state, StudyState::Finished, "seed {seed}");
+    }
+}
+
+#[test]
+fn what_a_client_names_stays_within_a_fact() {
+    let mut world = World::new(settings(), 1);
+    let draft = (world.draft)(ProposalId(1)).unwrap();
+    let knobs = (0..500).map(|i| (format!("KNOB_{i}"), crate::model::KnobValue::Int(i))).collect();
+    let large = Draft { knobs, ..draft.clone() };
+    let propose = |proposer: &str, draft: &Draft| Command::Propose {
+        parent: None,
+        proposer: proposer.into(),
+        draft: Box::new(draft.clone()),
+        accepted: false,
+    };
+    assert!(world.command(propose("researcher", &large)).unwrap_err().contains("500 knobs"));
+    assert!(world.command(propose(&"x".repeat(5000), &draft)).is_err());
+    assert!(world.command(Command::LetPass { proposer: "x".repeat(5000) }).is_err());
+    assert!(world.command(Command::Steer { text: "hi".into(), to: Some("x".repeat(5000)) }).is_err());
+    assert!(world.command(propose("researcher", &draft)).is_ok());
+}
+
+#[test]
+fn the_ref_of_the_best_is_written_anew_when_the_best_changes() {
+    let mut world = World::new(settings(), 1);
+    world.finish();
+    let best = world.study.best.clone().unwrap();
+    assert!(world.study.unlabelled.is_empty());
+    let changed = |trial| Event::BestChanged { trial, score: 0.5, verified: false, gain: 0.0, gain_interval: None };
+    world.record(vec![changed(best.trial)]);
+    assert!(world.study.unlabelled.is_empty(), "the same best needs no new label");
+    world.record(vec![changed(TrialId::BASELINE)]);
+    assert_eq!(wanted(&world.study).get(&EffectId::Label(TrialId::BASELINE)), Some(&Effect::Label));
+}

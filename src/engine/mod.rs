@@ -1,0 +1,14 @@
+//! The engine of one study: a pure machine that decides, a driver that does what is wanted, a server for its clients.
+
+pub mod clock;
+pub mod create;
+pub mod driver;
+mod effects;
+pub mod handle;
+pub mod layout;
+pub(crate) mod log;
+pub mod machine;
+pub mod replay;
+pub mod rig;
+pub mod server;
+pub mod study_file;

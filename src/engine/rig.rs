@@ -1,0 +1,305 @@
+//! What the effects of one study work with: the task, the store, the executor, the pristine evaluator, the watcher.
+
+use super::layout::Layout;
+use crate::evaluate::{self, Pristine};
+use crate::lineage::{Rules, Slot, Store};
+use crate::model::{Draft, Failure, KnobValue, Label, Millis, ProposalId, RunId, SlotInfo, Telemetry};
+use crate::run::{EnvPlan, Executor, Local, Spec, Stream, durable, environment};
+use crate::task::{Gate, Scoring, Stage, Task};
+use crate::watch::{self, Meters, Watcher};
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// Bytes of a log's end in which a self-reported score is looked for.
+const LOG_TAIL: usize = 4 << 20;
+/// Artifacts of one run, in bytes, where the task sets no limit of output.
+const ARTIFACTS: u64 = 8 << 30;
+/// Room on the disk below which nothing new is started: what fails without room fails through no fault of its code.
+pub const LEAST_ROOM: u64 = 16 << 20;
+/// Directory of ours inside a slot: home and temporary files of a run.
+const OURS: &str = ".trialdeck";
+
+/// Everything that the effects of one study work with.
+pub struct Rig {
+    /// Where everything lies.
+    pub layout: Layout,
+    /// The task.
+    pub task: Task,
+    /// What proposals may touch.
+    pub rules: Rules,
+    /// Directories in which runs find programs.
+    pub path: String,
+    /// Runs commands.
+    pub executor: Local,
+    /// Keeps the evaluator pristine.
+    pub pristine: Pristine,
+    /// Reads metrics of running runs.
+    pub watcher: Watcher,
+    /// The places to run.
+    pub slots: Vec<SlotInfo>,
+    /// Where the locks on GPUs lie: the same for all studies of the machine.
+    pub lock_dir: PathBuf,
+    store: Mutex<Store>,
+    meters: Mutex<Option<Meters>>,
+    surfaces: Vec<(String, GlobSet)>,
+    vectors: Mutex<BTreeMap<String, BTreeMap<String, KnobValue>>>,
+}
+
+/// What a rig is made of beside the study's directory.
+pub struct Parts {
+    /// The task.
+    pub task: Task,
+    /// Directories in which runs find programs.
+    pub path: String,
+    /// Our own binary, which the shim is.
+    pub program: PathBuf,
+    /// The places to run.
+    pub slots: Vec<SlotInfo>,
+    /// Where the locks on GPUs lie.
+    pub lock_dir: PathBuf,
+}
+
+impl Rig {
+    /// Opens a study's store and evaluator.
+    pub fn open(layout: Layout, parts: Parts, watcher: Watcher) -> anyhow::Result<Self> {
+        let store = Store::open(&layout.store())?;
+        let rules = super::create::rules(&parts.task)?;
+        let mut surfaces = Vec::new();
+        for surface in &parts.task.surfaces {
+            let mut set = GlobSetBuilder::new();
+            for path in &surface.paths {
+                set.add(Glob::new(path)?);
+            }
+            surfaces.push((surface.name.clone(), set.build()?));
+        }
+        Ok(Self {
+            rules,
+            path: parts.path,
+            executor: Local::new(parts.program),
+            pristine: Pristine::open(layout.evaluator())?,
+            watcher,
+            slots: parts.slots,
+            lock_dir: parts.lock_dir,
+            store: Mutex::new(store),
+            meters: Mutex::new(None),
+            surfaces,
+            vectors: Mutex::new(BTreeMap::new()),
+            task: parts.task,
+            layout,
+        })
+    }
+
+    /// Whether there is room on the study's disk to start anything. A disk that cannot be asked has some.
+    pub fn has_room(&self) -> bool {
+        rustix::fs::statvfs(self.layout.root()).map_or(true, |fs| fs.f_bavail.saturating_mul(fs.f_frsize) >= LEAST_ROOM)
+    }
+
+    /// The object store.
+    pub fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Stores the body of a revision, durably, before the fact that speaks of it.
+    pub fn store_draft(&self, proposal: ProposalId, revision: u32, draft: &Draft) -> io::Result<()> {
+        fs::create_dir_all(self.layout.proposal(proposal))?;
+        durable::write_json(&self.layout.revision(proposal, revision), draft, durable::Keep::Durable)
+    }
+
+    /// Reads the body of a revision.
+    pub fn draft(&self, proposal: ProposalId, revision: u32) -> io::Result<Draft> {
+        let path = self.layout.revision(proposal, revision);
+        let bytes = fs::read(&path).map_err(|e| io::Error::new(e.kind(), format!("cannot read {}: {e}", path.display())))?;
+        serde_json::from_slice(&bytes).map_err(io::Error::other)
+    }
+
+    /// The knob values of a tree; a tree never changes, so each is read once.
+    pub fn knob_vector(&self, tree: &str, read: impl FnOnce() -> BTreeMap<String, KnobValue>) -> BTreeMap<String, KnobValue> {
+        if let Some(known) = self.vectors.lock().unwrap_or_else(PoisonError::into_inner).get(tree) {
+            return known.clone();
+        }
+        let values = read();
+        self.vectors.lock().unwrap_or_else(PoisonError::into_inner).insert(tree.to_owned(), values.clone());
+        values
+    }
+
+    /// The surface that the changed paths belong to: the first whose paths hold all of them.
+    pub fn surface_of(&self, changed: &[String]) -> Option<String> {
+        self.surfaces.iter().find(|(_, set)| changed.iter().all(|p| set.is_match(p))).map(|(name, _)| name.clone())
+    }
+
+    /// The bound of a gate, for people.
+    pub fn bound(gate: &Gate) -> String {
+        use crate::model::number::short;
+        match (gate.min, gate.max) {
+            (Some(min), Some(max)) => format!("{} to {}", short(min), short(max)),
+            (Some(min), None) => format!("at least {}", short(min)),
+            (None, Some(max)) => format!("at most {}", short(max)),
+            (None, None) => "anything".into(),
+        }
+    }
+
+    /// Makes a slot's directory equal to a tree, with a home, a place for temporary files and the public data.
+    pub fn prepare(&self, slot: u32, tree: &str, run: RunId) -> anyhow::Result<()> {
+        let dir = self.layout.slot(slot);
+        let slot = Slot::new(&dir);
+        slot.prepare(&self.store(), tree, &self.task.run.keep)?;
+        slot.remove_reserved(OURS)?;
+        let ours = dir.join(OURS);
+        fs::create_dir_all(ours.join("home"))?;
+        fs::create_dir_all(ours.join("tmp"))?;
+        if let Some(public) = self.pristine.public() {
+            let link = dir.join("public");
+            if link.read_link().ok().as_deref() != Some(&public) {
+                slot.remove_reserved("public")?;
+                std::os::unix::fs::symlink(&public, &link)?;
+            }
+        }
+        fs::create_dir_all(self.layout.run(run))?;
+        Ok(())
+    }
+
+    /// Directory of a run's preflight.
+    pub fn preflight_dir(&self, run: RunId) -> PathBuf {
+        self.layout.run(run).join("preflight")
+    }
+
+    /// What the preflight runs, where the task has one.
+    pub fn preflight_spec(&self, run: RunId, slot: u32, seed: u64) -> Option<Spec> {
+        let preflight = self.task.run.preflight.as_ref()?;
+        let mut spec = self.run_spec(run, slot, seed);
+        spec.label = format!("{} preflight {run}", self.task.task.name);
+        spec.command.clone_from(&preflight.command);
+        spec.wall_secs = preflight.wall.as_secs_f64();
+        Some(spec)
+    }
+
+    /// Gates of the stage `preflight`: numbers in the last JSON object that the preflight printed.
+    pub fn preflight_gates(&self, run: RunId) -> Result<(), Failure> {
+        let gates: Vec<&Gate> = self.task.gates.iter().filter(|g| g.stage == Stage::Preflight).collect();
+        if gates.is_empty() {
+            return Ok(());
+        }
+        let text = self.tail(&self.preflight_dir(run));
+        let said: serde_json::Value =
+            text.lines().rev().find_map(|l| serde_json::from_str(l).ok().filter(serde_json::Value::is_object)).unwrap_or_default();
+        for gate in gates {
+            let Some(value) = said.get(&gate.key).and_then(serde_json::Value::as_f64) else {
+                let detail = format!("gate {}: the preflight printed no JSON object with this key", gate.key);
+                return Err(Failure::new(Label::GateFailed, detail));
+            };
+            if !gate.holds(value) {
+                let detail = format!("gate {} is {}, allowed is {}", gate.key, crate::model::number::short(value), Self::bound(gate));
+                return Err(Failure::new(Label::GateFailed, detail));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a run runs: the task's command under its budget, in an environment made from nothing.
+    pub fn run_spec(&self, run: RunId, slot: u32, seed: u64) -> Spec {
+        let (task, cwd) = (&self.task, self.layout.slot(slot));
+        let place = self.slots.get(slot as usize);
+        let gpus: Vec<String> = place.map(|p| p.gpus.clone()).unwrap_or_default();
+        let (command, seeded) = task.run.seeded(seed);
+        let seed_variable = seeded.map(|(name, _)| name);
+        let env = environment(&EnvPlan {
+            path: self.path.clone(),
+            home: cwd.join(OURS).join("home"),
+            tmp: cwd.join(OURS).join("tmp"),
+            gpus: gpus.clone(),
+            threads: place.map_or(1, |p| p.threads),
+            seed,
+            seed_variable,
+            public: self.pristine.public(),
+            wall_secs: task.budget.wall.as_secs_f64(),
+            run: run.to_string(),
+            task: task.run.env.clone(),
+        });
+        let wall = task.budget.wall.as_secs_f64();
+        Spec {
+            label: format!("{} {run}", task.task.name),
+            command,
+            env,
+            wall_secs: wall,
+            grace_secs: task.budget.grace.as_secs_f64(),
+            memory_bytes: task.budget.memory_bytes,
+            output_bytes: task.budget.output_bytes,
+            watched_dirs: vec![cwd.clone()],
+            // A program that sleeps is over its budget sooner than it is stalled, unless the budget is long.
+            stall_secs: Some((wall / 2.0).max(60.0)),
+            gpu_locks: gpus.iter().map(|uuid| self.lock_dir.join(format!("trialdeck-{uuid}.lock"))).collect(),
+            cwd,
+        }
+    }
+
+    /// Begins to read a run's metrics.
+    pub fn watch(&self, run: RunId, slot: u32) {
+        let dir = self.layout.run(run);
+        let plan = watch::Plan {
+            run,
+            stdout: dir.join("stdout.log"),
+            stderr: Some(dir.join("stderr.log")),
+            patterns: self.patterns(),
+            printed: Vec::new(),
+            root: self.layout.slot(slot),
+            files: self.task.live.files.clone(),
+            cache: dir.join("metrics.jsonl"),
+            primary: self.task.live.primary.clone(),
+        };
+        if let Err(error) = self.watcher.add(plan) {
+            super::log::line(&format!("{run} is not watched: {error}"));
+        }
+    }
+
+    /// The task's patterns, and that of a self-reported score, so that its curve can be seen.
+    fn patterns(&self) -> Vec<String> {
+        let mut patterns = self.task.live.stdout.clone();
+        let metric = &self.task.task.metric;
+        let names_a_group =
+            metric.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !metric.starts_with(|c: char| c.is_ascii_digit());
+        if let (Scoring::SelfReported(report), true) = (&self.task.evaluator.scoring, names_a_group) {
+            patterns.push(report.pattern.replacen("(?P<value>", &format!("(?P<{metric}>"), 1));
+        }
+        patterns
+    }
+
+    /// Copies what the evaluator needs out of a slot; nothing else crosses.
+    pub fn collect(&self, run: RunId, slot: u32) -> Result<(), Failure> {
+        let into = self.layout.run(run).join("artifacts");
+        let cap = self.task.budget.output_bytes.unwrap_or(ARTIFACTS);
+        evaluate::collect(&self.task.evaluator.needs, &self.layout.slot(slot), &into, cap).map(|_| ())
+    }
+
+    /// The score that a run printed itself, where the task names one.
+    pub fn self_reported(&self, run: RunId) -> Option<f64> {
+        let Scoring::SelfReported(report) = &self.task.evaluator.scoring else { return None };
+        report.last_value(&self.tail(&self.layout.run(run)))
+    }
+
+    fn tail(&self, dir: &Path) -> String {
+        let end = self.executor.log(dir, Stream::Stdout, u64::MAX, 0).map_or(0, |part| part.end);
+        let part = self.executor.log(dir, Stream::Stdout, end.saturating_sub(LOG_TAIL as u64), LOG_TAIL);
+        part.map(|p| String::from_utf8_lossy(&p.bytes).into_owned()).unwrap_or_default()
+    }
+
+    /// Reads the machine's meters. None when they cannot be read.
+    pub fn sample(&self, at: Millis, running: &[RunId]) -> Option<Telemetry> {
+        let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
+        if meters.is_none() {
+            *meters = Meters::open(self.layout.root()).ok();
+        }
+        let pids: Vec<(u32, RunId)> = running
+            .iter()
+            .filter_map(|run| match self.executor.observe(&self.layout.run(*run)) {
+                crate::run::Observation::Running { pid, .. } => Some((pid, *run)),
+                _ => None,
+            })
+            .collect();
+        meters.as_mut().map(|m| m.sample(at, |pid| pids.iter().find(|(p, _)| *p == pid).map(|(_, run)| *run)))
+    }
+}
