@@ -1,0 +1,191 @@
+//! One line a notable fact, for people. What the closing table says anyway, or follows from another line, has none.
+
+use super::paint::{Tone, tone_of};
+use super::words::{gain, noise_advice, outcome, plural, safe, score, signed, span};
+use crate::model::{
+    Autonomy, Comparison, Decision, Event, Label, Noise, Record, Reviewer, Status, StudyState, TrialId, Verdict, number::rough,
+};
+use crate::protocol::{Header, Row};
+
+/// A fact in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// What is said of it first: `t0003  keep`.
+    pub subject: String,
+    /// How that is shown.
+    pub tone: Tone,
+    /// The rest.
+    pub text: String,
+}
+
+impl Line {
+    fn new(tone: Tone, subject: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { subject: subject.into(), tone, text: text.into() }
+    }
+
+    fn of(trial: TrialId, word: &str, tone: Tone, text: impl Into<String>) -> Self {
+        Self::new(tone, format!("{trial}  {word:<11}"), text)
+    }
+}
+
+/// Returns the line of a fact. `row` looks up a trial as it is now; `noise_before` is what was known before this fact.
+pub fn line(record: &Record, header: &Header, row: impl Fn(TrialId) -> Option<Row>, noise_before: Option<Noise>) -> Option<Line> {
+    match &record.event {
+        Event::RunScored { run, score: Some(value), .. } if run.trial == TrialId::BASELINE => {
+            Some(Line::of(run.trial, "baseline", Tone::Plain, format!("{}  {}", score(Some(*value), header.score_source), run.run)))
+        }
+        Event::RunEnded { run, failure: Some(failure), .. } | Event::RunScored { run, failure: Some(failure), .. }
+            if run.trial == TrialId::BASELINE || failure.label.not_the_codes_fault() =>
+        {
+            Some(Line::of(run.trial, failure.label.word(), Tone::Bad, format!("{}: {}", run.run, safe(&failure.detail))))
+        }
+        Event::NoiseMeasured { noise } => noise_line(*noise, noise_before, header.min_effect),
+        Event::Checked { trial, .. } if header.autonomy != Autonomy::Auto => {
+            let row = row(*trial).filter(|row| row.status == Status::Waiting)?;
+            let proposal = row.proposal.map(|p| format!("{p}  ")).unwrap_or_default();
+            Some(Line::of(*trial, "waiting", Tone::Warning, format!("{proposal}{}  {}", safe(&row.proposer), safe(&row.title))))
+        }
+        Event::Rejected { trial, failure } => {
+            Some(Line::of(*trial, "rejected", Tone::Faint, format!("{}: {}", failure.label.word(), safe(&failure.detail))))
+        }
+        Event::Staled { trial, detail } => Some(Line::of(*trial, "stale", Tone::Faint, safe(detail))),
+        Event::Reviewed { trial, by, decision, reason, .. } => review_line(*trial, *by, *decision, reason.as_deref()),
+        Event::ReviewUndone { trial } => Some(Line::of(*trial, "waiting", Tone::Warning, "the last review was taken back")),
+        Event::Revised { trial, revision, by: Reviewer::Human, .. } => {
+            Some(Line::of(*trial, "edited", Tone::Plain, format!("revision {revision} by a person")))
+        }
+        Event::Advanced { trial, comparison } => {
+            let text = format!(
+                "{} ({})  an apparent gain, confirming it",
+                score(Some(comparison.candidate), header.score_source),
+                signed(comparison.gain)
+            );
+            Some(Line::of(*trial, "promising", Tone::Plain, text))
+        }
+        Event::Judged { trial, verdict, comparison, failure, .. } => {
+            let failure = failure.as_ref().map(|f| (f.label, f.detail.as_str()));
+            Some(judged_line(*trial, *verdict, comparison.as_deref(), failure, header, row(*trial)))
+        }
+        Event::BestChanged { trial, score: value, verified, gain: by, gain_interval } => {
+            let best = crate::model::Best { trial: *trial, score: *value, verified: *verified, gain: *by, gain_interval: *gain_interval };
+            let value = score(Some(*value), header.score_source);
+            Some(Line::of(*trial, "best", Tone::Good, format!("{value}  on the baseline {}", gain(&best))))
+        }
+        Event::ReplicatesAsked { trial, runs, certify } => {
+            let why = if *certify { "to certify the headline" } else { "asked for by a person" };
+            Some(Line::of(*trial, "replicate", Tone::Plain, format!("{runs} more, {why}")))
+        }
+        Event::ProposalFailed { proposal, detail } => Some(Line::new(Tone::Warning, format!("{proposal}  nothing"), safe(detail))),
+        Event::HoldoutUnsealed { holdout } => {
+            Some(Line::new(Tone::Plain, "holdout", format!("unsealed for {}", plural(holdout.len(), "trial"))))
+        }
+        Event::Noted { warning, text } => {
+            let (tone, word) = if *warning { (Tone::Warning, "warning") } else { (Tone::Faint, "note") };
+            Some(Line::new(tone, word, safe(text)))
+        }
+        event => study_line(event),
+    }
+}
+
+fn study_line(event: &Event) -> Option<Line> {
+    match event {
+        Event::StateChanged { state, reason, detail } => {
+            let why: Vec<String> = reason.map(|r| r.word().to_owned()).into_iter().chain(detail.as_deref().map(safe)).collect();
+            let tone = if *state == StudyState::Failed { Tone::Bad } else { Tone::Strong };
+            Some(Line::new(tone, format!("study {}", state.word()), why.join(": ")))
+        }
+        Event::StopAsked { now, .. } => {
+            let text = if *now { "now: what runs is killed" } else { "once the running runs have ended" };
+            Some(Line::new(Tone::Strong, "stopping", text))
+        }
+        Event::Steered { text, .. } => Some(Line::new(Tone::Plain, "to the agents", safe(text))),
+        Event::SettingsChanged { change } => Some(Line::new(Tone::Plain, "setting", setting(change))),
+        _ => None,
+    }
+}
+
+fn setting(change: &crate::model::SettingsChange) -> String {
+    use crate::model::SettingsChange as Change;
+    match change {
+        Change::Autonomy { mode } => format!("autonomy is {} from now on", mode.word()),
+        Change::Limits { limits } => format!("limits are {} from now on", super::words::limits(limits)),
+        Change::Proposers { proposers } => format!("proposers are {}", safe(&proposers.join(", "))),
+        Change::Policy { policy } => format!("the policy is {}", policy.word()),
+        Change::LetPass { proposer } => format!("proposals of {} pass from now on", safe(proposer)),
+    }
+}
+
+fn noise_line(noise: Noise, before: Option<Noise>, min_effect: Option<f64>) -> Option<Line> {
+    let same = before.is_some_and(|before| std::mem::discriminant(&before) == std::mem::discriminant(&noise));
+    match noise {
+        // Every replicated trial refines the estimate; only the first one is news.
+        Noise::Measured { .. } | Noise::Given { .. } if same => None,
+        Noise::Measured { sd, nu } => {
+            Some(Line::new(Tone::Plain, "noise", format!("standard deviation of one run {} ({nu} degrees of freedom)", rough(sd))))
+        }
+        Noise::Given { sd } => {
+            Some(Line::new(Tone::Plain, "noise", format!("standard deviation of one run {}, given by the task", rough(sd))))
+        }
+        Noise::Unknown { .. } if before == Some(noise) => None,
+        Noise::Unknown { .. } => noise_advice(noise, min_effect).map(|advice| Line::new(Tone::Warning, "noise", advice)),
+    }
+}
+
+fn review_line(trial: TrialId, by: Reviewer, decision: Decision, reason: Option<&str>) -> Option<Line> {
+    let by = match by {
+        Reviewer::Human => "by a person",
+        Reviewer::Rule => "by a rule",
+        Reviewer::Auto => return None,
+    };
+    let (word, tone) = match decision {
+        Decision::Accept => ("accepted", Tone::Plain),
+        Decision::Veto => ("vetoed", Tone::Faint),
+        Decision::Revise => ("revise", Tone::Plain),
+        Decision::Edit => return None,
+    };
+    let reason = reason.map(|reason| format!(": {}", safe(reason))).unwrap_or_default();
+    Some(Line::of(trial, word, tone, format!("{by}{reason}")))
+}
+
+fn judged_line(
+    trial: TrialId,
+    verdict: Verdict,
+    comparison: Option<&Comparison>,
+    failure: Option<(Label, &str)>,
+    header: &Header,
+    row: Option<Row>,
+) -> Line {
+    let label = failure.map(|(label, _)| label);
+    let (word, tone) = (outcome(Status::Done, Some(verdict), label), tone_of(Status::Done, Some(verdict), label));
+    if let Some((_, detail)) = failure {
+        return Line::of(trial, word, tone, safe(detail));
+    }
+    let value = score(comparison.map(|c| c.candidate).or(row.as_ref().and_then(|r| r.score)), header.score_source);
+    let gain = comparison.map(|c| format!(" ({})", signed(c.gain))).unwrap_or_default();
+    let what =
+        row.filter(|r| r.id != TrialId::BASELINE).map(|r| format!("  {}  {}", safe(&r.proposer), safe(&r.title))).unwrap_or_default();
+    Line::of(trial, word, tone, format!("{value}{gain}{what}"))
+}
+
+/// The first line: what runs, how it is scored, where, and where it ends.
+pub fn opening(header: &Header) -> String {
+    let slots = match header.slots.as_slice() {
+        [] => "no slots yet".into(),
+        [one] => format!("1 slot ({})", safe(&one.name)),
+        many => format!("{} slots ({} to {})", many.len(), many.first().map_or("", |s| &s.name), many.last().map_or("", |s| &s.name)),
+    };
+    let source = match header.score_source {
+        crate::model::ScoreSource::Evaluator => "",
+        crate::model::ScoreSource::SelfReported => ", score source self: the run's own word",
+    };
+    format!(
+        "study {}, task {}, {} {}{source}, {slots}, isolation {}, {}, {} a run",
+        safe(&header.study),
+        safe(&header.task),
+        header.goal.word(),
+        safe(&header.metric),
+        safe(&header.isolation),
+        super::words::limits(&header.limits),
+        span(header.wall_secs),
+    )
+}
