@@ -1,0 +1,128 @@
+//! Facts in words, for the feed.
+
+use super::ink::clean;
+use super::panes::status;
+use super::theme::Role;
+use crate::model::{Decision, Event, Noise, Reviewer, SettingsChange, Verdict, number::short};
+
+fn by(reviewer: Reviewer) -> &'static str {
+    match reviewer {
+        Reviewer::Human => "you",
+        Reviewer::Rule => "a rule",
+        Reviewer::Auto => "auto",
+    }
+}
+
+/// A fact in one line and how it is drawn; none for bookkeeping that nobody reads. Scores have the study's number of places.
+pub fn words(event: &Event, decimals: usize) -> Option<(String, Role)> {
+    let score_of = |value: f64| status::score(value, decimals);
+    let gain_of = |value: f64| status::delta(value, decimals).0;
+    let because = |reason: &Option<String>| reason.as_ref().map(|r| format!(": {}", clean(r))).unwrap_or_default();
+    Some(match event {
+        Event::StudyCreated { study, .. } => (format!("study {} created", clean(study)), Role::Text),
+        Event::EngineStarted { pid, host, slots, .. } => (format!("engine {pid} on {}, {} slots", clean(host), slots.len()), Role::Dim),
+        Event::EngineStopped => ("engine stopped".into(), Role::Dim),
+        Event::BaselineDone => ("the baseline is measured".into(), Role::Text),
+        Event::StateChanged { state, reason, .. } => {
+            (format!("study {}{}", state.word(), reason.map(|r| format!(" ({})", r.word())).unwrap_or_default()), Role::Strong)
+        }
+        Event::StopAsked { now, .. } => {
+            (if *now { "stop asked: now".into() } else { "stop asked: after the running runs".into() }, Role::Warn)
+        }
+        Event::SettingsChanged { change } => (
+            match change {
+                SettingsChange::Autonomy { mode } => format!("autonomy is {} now", mode.word()),
+                SettingsChange::Limits { limits } => {
+                    format!("limit of trials: {}", limits.trials.map_or_else(|| "none".into(), |n| n.to_string()))
+                }
+                SettingsChange::Proposers { proposers } => format!("proposers: {}", clean(&proposers.join(", "))),
+                SettingsChange::Policy { policy } => format!("policy: {}", policy.word()),
+                SettingsChange::LetPass { proposer } => format!("proposals of {} pass from now on", clean(proposer)),
+            },
+            Role::Text,
+        ),
+        Event::Steered { text, .. } => (format!("steered: {}", clean(text)), Role::Text),
+        Event::ProposalAsked { proposal, proposer, .. } => (format!("{proposal} asked of {}", clean(proposer)), Role::Dim),
+        Event::ProposalFailed { proposal, detail } => (format!("{proposal} came to nothing: {}", clean(detail)), Role::Failed),
+        Event::Proposed { proposal, trial, hypothesis, .. } => {
+            (format!("{trial} proposed as {proposal}: {}", clean(hypothesis)), Role::Text)
+        }
+        Event::Revised { trial, revision, by: who, reason, .. } => {
+            (format!("{trial} revision {revision} by {}{}", by(*who), because(reason)), Role::Text)
+        }
+        Event::Checked { trial, diff, .. } => (format!("{trial} checked: +{} −{}", diff.added, diff.removed), Role::Dim),
+        Event::Rejected { trial, failure } => {
+            (format!("{trial} rejected, {}: {}", failure.label.word().replace('_', " "), clean(&failure.detail)), Role::Failed)
+        }
+        Event::Reviewed { trial, by: who, decision, reason, .. } => match decision {
+            Decision::Accept => (format!("{trial} accepted by {}", by(*who)), Role::Text),
+            Decision::Veto => (format!("{trial} vetoed by {}{}", by(*who), because(reason)), Role::Killed),
+            Decision::Edit => (format!("{trial} edited by {}{}", by(*who), because(reason)), Role::Text),
+            Decision::Revise => (format!("{trial} sent back by {}{}", by(*who), because(reason)), Role::Text),
+        },
+        Event::ReviewUndone { trial } => (format!("{trial} review taken back"), Role::Text),
+        Event::Staled { trial, detail } => (format!("{trial} stale: {}", clean(detail)), Role::Dim),
+        Event::RunScheduled { run, kind, seed, slot, .. } => (format!("{run} {} on slot {slot}, seed {seed}", kind.word()), Role::Running),
+        Event::RunStarted { .. } | Event::CommitLabelled { .. } => return None,
+        Event::RunKillAsked { run } => (format!("{run} kill asked"), Role::Killed),
+        Event::RunEnded { run, seconds, failure, .. } => match failure {
+            Some(f) => (format!("{run} {}: {}", f.label.word().replace('_', " "), clean(&f.detail)), Role::Failed),
+            None => (format!("{run} ended after {}", super::ink::span_of_time(*seconds)), Role::Dim),
+        },
+        Event::RunScored { run, score, failure, .. } => match (score, failure) {
+            (Some(score), _) => (format!("{run} scored {}", score_of(*score)), Role::Text),
+            (None, Some(f)) => (format!("{run} {}: {}", f.label.word().replace('_', " "), clean(&f.detail)), Role::Failed),
+            (None, None) => (format!("{run} has no score"), Role::Failed),
+        },
+        Event::NoiseMeasured { noise } => (
+            match noise {
+                Noise::Measured { sd, nu } => format!("noise of one run: sd {} (ν {nu})", score_of(*sd)),
+                Noise::Given { sd } => format!("noise of one run: sd {} (given)", score_of(*sd)),
+                Noise::Unknown { seed_without_effect: true } => "noise unknown: the seed has no effect".into(),
+                Noise::Unknown { seed_without_effect: false } => "noise unknown".into(),
+            },
+            Role::Dim,
+        ),
+        Event::Advanced { trial, comparison } => {
+            (format!("{trial} looks better by {}: confirming", gain_of(comparison.gain)), Role::Unsure)
+        }
+        Event::Judged { trial, verdict, comparison, failure, verified } => {
+            let gain = comparison.as_ref().map(|c| format!(" {}", gain_of(c.gain))).unwrap_or_default();
+            match (verdict, failure) {
+                (_, Some(f)) => (format!("{trial} reverted: {}", f.label.word().replace('_', " ")), Role::Failed),
+                (Verdict::Keep, None) => (format!("{trial} kept{gain}{}", if *verified { ", verified" } else { "" }), Role::Ok),
+                (Verdict::Revert, None) => (format!("{trial} reverted{gain}"), Role::Dim),
+                (Verdict::Undecided, None) => (format!("{trial} undecided{gain}"), Role::Unsure),
+                (Verdict::RolledBack, None) => (format!("{trial} rolled back{gain}"), Role::Warn),
+            }
+        }
+        Event::IncumbentMoved { trial, from } => (format!("the search builds on {trial} now, not on {from}"), Role::Accent),
+        Event::BestChanged { trial, score, verified, .. } => {
+            (format!("best is {trial} with {}{}", score_of(*score), if *verified { ", verified" } else { "" }), Role::Best)
+        }
+        Event::ReplicatesAsked { trial, runs, certify } => {
+            (format!("{trial} {runs} more runs{}", if *certify { " to certify the best" } else { "" }), Role::Text)
+        }
+        Event::Marked { trial, pinned, pruned } => {
+            let what = match (pinned, pruned) {
+                (_, true) => "pruned",
+                (true, false) => "pinned",
+                (false, false) => "unmarked",
+            };
+            (format!("{trial} {what}"), Role::Text)
+        }
+        Event::HoldoutUnsealed { holdout } => (format!("holdout of {} trials unsealed", holdout.len()), Role::Strong),
+        Event::Noted { warning, text } => (clean(text), if *warning { Role::Warn } else { Role::Text }),
+    })
+}
+
+/// A number with its sign.
+pub struct Signed(pub f64);
+
+impl std::fmt::Display for Signed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = short(self.0.abs());
+        let sign = if self.0 < 0.0 { "−" } else { "+" };
+        write!(f, "{sign}{text}")
+    }
+}

@@ -1,0 +1,13 @@
+//! The cockpit as a person has it: the real binary behind a pseudo-terminal, with a toy task whose runs are short.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test file")]
+
+mod screen;
+#[path = "../journeys/support/mod.rs"]
+#[allow(dead_code, reason = "shared with the journeys, which use the rest")]
+mod support;
+
+mod idle;
+mod leaving;
+mod reviewer;
+mod sizes;
