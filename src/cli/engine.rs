@@ -1,0 +1,93 @@
+//! The two processes behind a study: its engine, and the shim of each run.
+
+use super::{Exit, Failure, Outcome, host};
+use crate::engine::driver::Driver;
+use crate::engine::layout::Layout;
+use crate::engine::rig::{Parts, Rig};
+use crate::engine::{clock, server, study_file};
+use crate::journal::{self, Journal, JournalError};
+use crate::run::slots;
+use crate::watch::Watcher;
+use std::path::Path;
+use tokio::sync::{mpsc, watch};
+
+/// Body of `trialdeck shim`: no runtime, no environment, as little as can be between it and the command.
+pub(super) fn shim(arguments: &[std::ffi::OsString]) -> u8 {
+    u8::try_from(crate::run::shim_main(arguments)).unwrap_or(1)
+}
+
+/// Body of `trialdeck engine`: detached from the terminal that started it.
+pub(super) fn engine(dir: &Path) -> Outcome {
+    // Fails only for a process that leads its group already, which is as well.
+    let _ = rustix::process::setsid();
+    let _ = std::env::set_current_dir("/");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let (leave, left) = watch::channel(false);
+        tokio::spawn(async move {
+            wait_for_end().await;
+            let _ = leave.send(true);
+        });
+        serve(dir, left).await
+    })
+}
+
+/// Waits for TERM or INT. HUP says that a terminal went away, which is none of an engine's business.
+async fn wait_for_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int), Ok(mut hup)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
+    else {
+        return std::future::pending().await;
+    };
+    loop {
+        tokio::select! {
+            _ = term.recv() => return,
+            _ = int.recv() => return,
+            _ = hup.recv() => {}
+        }
+    }
+}
+
+/// Takes a study and works until it is over or `left` says so.
+pub(super) async fn serve(dir: &Path, left: watch::Receiver<bool>) -> Outcome {
+    let layout = Layout::new(dir);
+    let opened = match Journal::open(dir) {
+        Ok(opened) => opened,
+        Err(error @ JournalError::Owned { .. }) => return Err(Failure { message: error.to_string(), exit: Exit::OWNED }),
+        Err(error) => return Err(error.into()),
+    };
+    let study = opened.study.ok_or_else(|| Failure { message: format!("{} has no first record", dir.display()), exit: Exit::FAILED })?;
+    let (task, choices) = study_file::read(&layout)?;
+    let (slots, mut notes) = slots::find(study.settings.gpus, choices.slots, host::cpus());
+    if let Some(recovered) = opened.recovered {
+        notes.push(format!("the journal was recovered: {recovered}"));
+    }
+    let (seen_to, seen) = mpsc::unbounded_channel();
+    let watcher = Watcher::start(clock::now, move |event| {
+        let _ = seen_to.send(event);
+    })?;
+    let parts = Parts { task, path: choices.path, program: host::program()?, slots, lock_dir: host::temp_dir() };
+    let rig = Rig::open(layout, parts, watcher)?;
+    rig.store().remove_stale_locks();
+    let driver = Driver::new(rig, opened.journal, study, seen, notes);
+    let handle = driver.handle();
+    let (done, over) = watch::channel(false);
+    let socket = host::socket(dir);
+    let serving = tokio::spawn(async move { server::serve(handle, &socket, gone(over)).await });
+    let worked = driver.work(left).await;
+    let _ = done.send(true);
+    let served = serving.await;
+    worked?;
+    served??;
+    Ok(Exit::DONE)
+}
+
+async fn gone(mut over: watch::Receiver<bool>) {
+    let _ = over.changed().await;
+}
+
+/// The engine that holds a study, if one lives.
+pub(super) fn owner(dir: &Path) -> Option<journal::Owner> {
+    journal::owner(dir)
+}

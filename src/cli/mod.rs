@@ -1,0 +1,167 @@
+//! The command line: arguments, wiring, exit codes. The only room that reads the environment.
+
+mod args;
+mod attach;
+mod create;
+mod doctor;
+mod editor;
+mod engine;
+mod export;
+mod find;
+mod host;
+mod keys;
+mod look;
+mod replay;
+mod run;
+mod steer;
+
+use args::{Cli, Cmd};
+use clap::{CommandFactory, Parser};
+use std::io::Write;
+
+/// How the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exit(pub u8);
+
+impl Exit {
+    /// Done.
+    pub const DONE: Self = Self(0);
+    /// Failed.
+    pub const FAILED: Self = Self(1);
+    /// Usage or configuration.
+    pub const USAGE: Self = Self(2);
+    /// Finished without an improvement.
+    pub const NO_GAIN: Self = Self(3);
+    /// Stopped by the user.
+    pub const STOPPED: Self = Self(4);
+    /// Another engine owns the study.
+    pub const OWNED: Self = Self(5);
+}
+
+/// An error for a person, with the exit code that it leads to.
+#[derive(Debug)]
+pub struct Failure {
+    /// What went wrong, where, and what to do.
+    pub message: String,
+    /// The exit code.
+    pub exit: Exit,
+}
+
+impl Failure {
+    /// Usage or configuration.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), exit: Exit::USAGE }
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { message: format!("{:#}", error.into()), exit: Exit::FAILED }
+    }
+}
+
+type Outcome = Result<Exit, Failure>;
+
+/// Runs the program.
+pub fn main() -> u8 {
+    // The supervisor of a run starts in a hurry: nothing else is looked at.
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|first| first == "shim") {
+        return engine::shim(&words.collect::<Vec<_>>());
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap knows where its own messages go, and that help is no error.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::USAGE.0 } else { Exit::DONE.0 };
+        }
+    };
+    match dispatch(cli) {
+        Ok(exit) => exit.0,
+        Err(failure) => {
+            // What is shown with its place in a file begins with the word already.
+            let head = if failure.message.starts_with("error: ") { "" } else { "error: " };
+            say(&format!("{head}{}", failure.message));
+            failure.exit.0
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Outcome {
+    let Some(command) = cli.command else { return look::home() };
+    match command {
+        Cmd::Run(args) => run::run(&args),
+        Cmd::Attach { study, watch, studies } => attach::attach(study.as_deref(), watch, &studies),
+        Cmd::Resume { study, trials, time, how, studies } => run::resume(&study, trials.as_deref(), time.as_deref(), &how, &studies),
+        Cmd::Stop { study, now, studies } => steer::stop(&study, now, &studies),
+        Cmd::Ls { json, short, studies } => look::ls(json, short, &studies),
+        Cmd::Show { study, trial, json, studies } => look::show(&study, trial.as_deref(), json, &studies),
+        Cmd::Tree { study, studies } => look::tree(&study, &studies),
+        Cmd::Diff { study, trial, against, json, studies } => look::diff(&study, &trial, &against, json, &studies),
+        Cmd::Log { study, trial, follow, stderr, evaluator, studies } => look::log(&study, &trial, follow, stderr, evaluator, &studies),
+        Cmd::Propose { study, patch, from, idea, message, parent, wait, json, studies } => {
+            if idea.is_some() {
+                return later(
+                    "propose --idea",
+                    "an idea in a sentence needs an agent, which comes later; hand in the edit itself with --patch or --from",
+                );
+            }
+            steer::propose(&steer::Proposal { study, patch, from, message, parent, wait, json, studies })
+        }
+        Cmd::Ctl { study, wish, json, studies } => steer::ctl(&study, wish, json, &studies),
+        Cmd::Replay { study, trial, json, studies } => replay::replay(&study, &trial, json, &studies),
+        Cmd::Export { study, trial, patch: _, branch, into, dir, tsv, studies } => {
+            if tsv {
+                return later("export --tsv", "comes with the imports");
+            }
+            export::export(&study, trial.as_deref(), branch.as_deref(), into.as_deref(), dir.as_deref(), &studies)
+        }
+        Cmd::Tasks { json } => look::tasks(json),
+        Cmd::Doctor { task, json, watch, init, studies } => {
+            if watch.is_some() || init {
+                return later("doctor --watch and --init", "come later; plain `trialdeck doctor` works");
+            }
+            doctor::doctor(task.as_deref(), json, &studies)
+        }
+        Cmd::Engine { dir } => engine::engine(&dir),
+        Cmd::Shim { .. } => Err(Failure::usage("`trialdeck shim` is started by the engine alone")),
+        Cmd::Other(words) => other(&words),
+    }
+}
+
+/// Commands of the design whose time has not come.
+const LATER: [&str; 12] = ["knobs", "init", "import", "models", "report", "analyze", "gc", "fork", "verify", "completions", "man", "serve"];
+
+fn later(what: &str, why: &str) -> Outcome {
+    Err(Failure::usage(format!("{what} is not built yet: {why}")))
+}
+
+fn other(words: &[String]) -> Outcome {
+    let word = words.first().map(String::as_str).unwrap_or_default();
+    if LATER.contains(&word) {
+        return later(&format!("`trialdeck {word}`"), "it is part of the plan and comes in a later version");
+    }
+    let command = Cli::command();
+    let known = command.get_subcommands().filter(|c| !c.is_hide_set()).map(clap::Command::get_name);
+    let near = crate::task::nearest_word(word, known).map(|near| format!("; did you mean `trialdeck {near}`?")).unwrap_or_default();
+    Err(Failure::usage(format!("there is no command `{word}`{near}\n`trialdeck --help` lists them")))
+}
+
+/// Writes a message for a person on standard error.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Writes a result on standard output. A reader that went away is no error.
+fn put(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") });
+    let _ = out.flush();
+}
+
+/// Writes one JSON object as a line on standard output.
+fn put_json<T: serde::Serialize>(value: &T) -> Result<(), Failure> {
+    put(&serde_json::to_string(value)?);
+    Ok(())
+}
