@@ -7,7 +7,7 @@ use super::options::{Editor, Ending, Options, Outcome};
 use super::panes::status;
 use super::project::{ViewModel, project};
 use super::state::UiState;
-use super::terminal::Screen;
+use super::terminal::{Screen, rouse};
 use super::theme::{Theme, ThemeError};
 use super::update::update;
 use super::view::{Brush, view};
@@ -80,6 +80,8 @@ struct Cockpit<E> {
     drawn: Option<ViewModel>,
     leave: Option<Ending>,
     keys: Option<EventStream>,
+    /// The next continuation is the end of our own suspension.
+    suspended: bool,
 }
 
 /// Shows a study until the person leaves.
@@ -103,6 +105,7 @@ pub async fn run(mut link: Link, options: Options, editor: impl Editor) -> anyho
         drawn: None,
         leave: None,
         keys: Some(EventStream::new()),
+        suspended: false,
     };
     let mut hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -145,6 +148,9 @@ pub async fn run(mut link: Link, options: Options, editor: impl Editor) -> anyho
             // Keys that cannot be read mean that the terminal is gone.
             Woken::Terminal(None | Some(Err(_))) | Woken::Ended => cockpit.leave = Some(Ending::Interrupted),
             Woken::Terminal(Some(Ok(event))) => {
+                if matches!(event, Event::Resize(..)) {
+                    rouse();
+                }
                 if let Some(msg) = message(event) {
                     cockpit.tell(msg)?;
                 }
@@ -156,14 +162,19 @@ pub async fn run(mut link: Link, options: Options, editor: impl Editor) -> anyho
                 cockpit.hear(Incoming::Link(crate::client::LinkState::Reconnecting { why }))?;
             }
             Woken::Sent | Woken::Clock => {}
-            // Whoever had the terminal meanwhile may have changed its modes.
+            // Whoever had the terminal meanwhile may have changed its modes. After a suspension of our own it is ours already:
+            // giving it away once more would only take keys from the person who is back.
+            Woken::Continued if std::mem::take(&mut cockpit.suspended) => {}
             Woken::Continued => {
+                cockpit.keys = None;
                 cockpit.screen.lend(|| ())?;
                 cockpit.drawn = None;
             }
             Woken::Stopped => cockpit.suspend()?,
         }
     }
+    // From here on keys are for whoever has the terminal next.
+    cockpit.keys = None;
     // What was decided last must reach the study before the link is dropped.
     let Cockpit { state, mirror, screen, outbox, leave, .. } = cockpit;
     for request in outbox {
@@ -246,6 +257,7 @@ impl<E: Editor> Cockpit<E> {
             stopped
         })?;
         self.drawn = None;
+        self.suspended = stopped.is_ok();
         if stopped.is_err() {
             self.state.refuse("this process cannot be suspended");
         }

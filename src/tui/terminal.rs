@@ -13,9 +13,12 @@ use ratatui::backend::CrosstermBackend;
 use std::io::{self, Stdout, Write};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Whether the terminal is ours now; the panic hook looks here.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+/// Whether keys were read before in this process.
+static READ: AtomicBool = AtomicBool::new(false);
 static HOOK: Once = Once::new();
 
 /// The terminal, taken over. Dropping it gives it back.
@@ -100,11 +103,31 @@ impl Drop for Screen {
 }
 
 fn take(mouse: bool) -> io::Result<()> {
+    settle_reader();
     TAKEN.store(true, Ordering::SeqCst);
     let taken = enable_raw_mode()
         .and_then(|()| execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, cursor::Hide))
         .and_then(|()| if mouse { execute!(io::stdout(), EnableMouseCapture) } else { Ok(()) });
     taken.inspect_err(|_| restore())
+}
+
+/// Lets crossterm's reader take note that its last stream of events was dropped, before keys can come.
+///
+/// Dropping an `EventStream` leaves a wake-up behind. Where a key arrives together with it, crossterm 0.29 sees the wake-up
+/// and forgets, until the next key, that there was one.
+fn settle_reader() {
+    if READ.swap(true, Ordering::SeqCst) {
+        let _ = crossterm::event::poll(Duration::from_millis(20));
+    }
+}
+
+/// Makes keys that came together with a change of size readable: crossterm 0.29 sees only one of the two until the next key.
+/// Setting the modes that are set wakes whoever waits for the terminal.
+pub fn rouse() {
+    let stdin = io::stdin();
+    if let Ok(modes) = rustix::termios::tcgetattr(&stdin) {
+        let _ = rustix::termios::tcsetattr(&stdin, rustix::termios::OptionalActions::Now, &modes);
+    }
 }
 
 /// Gives the terminal back; harmless when it is not ours.
@@ -117,4 +140,57 @@ fn restore() {
     let _ = execute!(out, DisableMouseCapture, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show, SetTitle(""));
     let _ = disable_raw_mode();
     let _ = out.flush();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+    use std::io::Read;
+
+    /// Not a test: what `a_panic_gives_the_terminal_back` runs in a terminal of its own.
+    #[test]
+    #[ignore = "needs a terminal to itself"]
+    fn panics_in_a_terminal() {
+        let mut screen = Screen::open(true, false).unwrap();
+        screen.draw(None, "about to fail", |frame| frame.render_widget("the cockpit", frame.area())).unwrap();
+        std::thread::spawn(|| panic!("a thread of the cockpit fails")).join().unwrap_err();
+        assert!(!TAKEN.load(Ordering::SeqCst), "the hook gave it back before anything was dropped");
+        panic!("the cockpit itself fails");
+    }
+
+    #[test]
+    fn a_panic_gives_the_terminal_back() {
+        let pty = native_pty_system().openpty(PtySize { rows: 24, cols: 80, ..PtySize::default() }).unwrap();
+        let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "tui::terminal::tests::panics_in_a_terminal", "--ignored", "--nocapture"]);
+        command.env("TERM", "xterm-256color");
+        command.env("RUST_BACKTRACE", "0");
+        let mut child = pty.slave.spawn_command(command).unwrap();
+        let mut out = pty.master.try_clone_reader().unwrap();
+        let reader = std::thread::spawn(move || {
+            let (mut all, mut buffer) = (Vec::new(), [0; 4096]);
+            while let Ok(n @ 1..) = out.read(&mut buffer) {
+                all.extend_from_slice(&buffer[..n]);
+            }
+            all
+        });
+        assert!(!child.wait().unwrap().success());
+        // Both ends are still open here, so the modes are those that the program left.
+        let tty = std::fs::File::open(pty.master.tty_name().unwrap()).unwrap();
+        let modes = rustix::termios::tcgetattr(&tty).unwrap().local_modes;
+        drop((tty, pty.slave));
+        let all = reader.join().unwrap();
+        let text = String::from_utf8_lossy(&all);
+        let (before, after) = text.split_once("\u{1b}[?1049h").expect("the alternate screen was taken");
+        assert!(!before.contains("fails") && after.contains("the cockpit"));
+        let mut term = vt100::Parser::new(24, 80, 0);
+        term.process(&all);
+        let screen = term.screen();
+        assert!(!screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste(), "{text}");
+        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+        assert!(screen.contents().contains("a thread of the cockpit fails") && screen.contents().contains("the cockpit itself fails"));
+        use rustix::termios::LocalModes;
+        assert!(modes.contains(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG), "{modes:?}");
+    }
 }

@@ -5,7 +5,6 @@ use crate::support::{Place, Toy};
 use std::time::Duration;
 
 #[test]
-#[ignore = "waits too tightly for a loaded machine; run with --ignored"]
 fn no_frame_when_nothing_changes() {
     let place = Place::new();
     let toy = Toy::new(&place).quick().write(&place, "toy");

@@ -21,15 +21,15 @@ fn attached(place: &Place) -> Term {
 }
 
 #[test]
-#[ignore = "waits too tightly for a loaded machine; run with --ignored"]
 fn q_and_sigterm_give_the_terminal_back() {
     let place = Place::new();
     let engine = study(&place);
     let mut deck = attached(&place);
     deck.press("q");
+    deck.until("a cooked terminal", |s| !s.alternate_screen() && s.contents().contains("comes back"));
+    assert!(deck.cooked());
     assert!(deck.end().success());
     deck.given_back();
-    deck.sees("the engine works on; `trialdeck attach s` comes back");
 
     let mut deck = attached(&place);
     kill_process(Pid::from_raw(deck.pid()).unwrap(), Signal::TERM).unwrap();
@@ -37,6 +37,32 @@ fn q_and_sigterm_give_the_terminal_back() {
     deck.given_back();
     deck.sees("the engine works on");
     assert!(alive(engine) && place.engine("s") == Some(engine));
+}
+
+#[test]
+fn a_shell_suspends_it_and_brings_it_back() {
+    let place = Place::new();
+    study(&place);
+    let mut shell = Term::start(&place, (120, 36), "sh", &["-i"]);
+    shell.sees("shell>");
+    shell.press(&format!("{} attach s\r", env!("CARGO_BIN_EXE_trialdeck")));
+    shell.sees("? help");
+    assert!(!shell.cooked());
+    shell.press("\x1a");
+    // The shell's own words, on the screen that it had.
+    shell.until("the shell's prompt", |s| !s.alternate_screen() && s.contents().contains("Stopped"));
+    shell.given_back();
+    shell.press("fg\r");
+    shell.until("the cockpit again", |s| s.alternate_screen() && s.contents().contains("? help") && s.hide_cursor());
+    shell.press("?");
+    shell.sees("everywhere");
+    shell.press("\x1b");
+    shell.loses("everywhere");
+    shell.press("q");
+    shell.until("its last words", |s| !s.alternate_screen() && s.contents().contains("`trialdeck attach s` comes back"));
+    shell.press("echo $((6 * 7))\r");
+    shell.sees("42");
+    shell.given_back();
 }
 
 /// Opens a terminal of its own for a program and shows what it writes. Killed, it takes that terminal away.
@@ -57,7 +83,6 @@ while True:
 "#;
 
 #[test]
-#[ignore = "waits too tightly for a loaded machine; run with --ignored"]
 fn a_line_that_drops_ends_the_cockpit_and_not_the_engine() {
     let place = Place::new();
     let engine = study(&place);

@@ -4,7 +4,6 @@ use crate::screen::Term;
 use crate::support::{Place, Toy};
 
 #[test]
-#[ignore = "waits too tightly for a loaded machine; run with --ignored"]
 fn a_terminal_of_10x3_and_resizes_in_mid_run() {
     let place = Place::new();
     let toy = Toy::new(&place).quick().train("PAUSE = 0.0", "PAUSE = 0.2").write(&place, "toy");

@@ -14,7 +14,7 @@ mod wishes;
 pub use enabled::enabled;
 
 use super::fold;
-use super::keymap;
+use super::keymap::{self, Action};
 use super::msg::{Msg, UiEffect};
 use super::options::Ending;
 use super::panes::tree::{HEAD, top_for};
@@ -22,7 +22,7 @@ use super::project::room;
 use super::state::{Pane, Screen, UiState};
 use crate::client::Mirror;
 use crate::model::{Status, TrialId};
-use crossterm::event::{KeyCode, KeyEventKind, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 /// Milliseconds within which a second Ctrl-C detaches.
 const TWICE: i64 = 2_000;
@@ -49,6 +49,8 @@ pub fn update(state: &mut UiState, mirror: &Mirror, msg: Msg) -> Vec<UiEffect> {
                 effects.push(UiEffect::Suspend);
             } else if control && key.code == KeyCode::Char('l') {
                 effects.push(UiEffect::Redraw);
+            } else if super::layout::layout(state.size, state).tiny {
+                tiny(state, mirror, &key, &mut effects);
             } else if state.modals.is_empty() && state.filter_input.is_none() {
                 if let Some(action) = keymap::lookup(&key, state.screen == Screen::Review) {
                     act::act(state, mirror, action, Some(&key), &mut effects);
@@ -66,6 +68,15 @@ pub fn update(state: &mut UiState, mirror: &Mirror, msg: Msg) -> Vec<UiEffect> {
     settle(state, mirror);
     wants::ask(state, mirror, &mut effects);
     effects
+}
+
+/// On a screen of one status line no dialog shows, so none is opened or answered: only leaving works.
+fn tiny(state: &mut UiState, mirror: &Mirror, key: &KeyEvent, effects: &mut Vec<UiEffect>) {
+    match keymap::lookup(key, false) {
+        Some(Action::Quit) => effects.push(UiEffect::Leave(ending(state, mirror))),
+        Some(action @ (Action::Detach | Action::NextTheme)) => act::act(state, mirror, action, Some(key), effects),
+        _ => {}
+    }
 }
 
 fn interrupted(state: &mut UiState, mirror: &Mirror, effects: &mut Vec<UiEffect>) {
