@@ -12,8 +12,9 @@ pub fn create(record: &Record) -> Option<Study> {
         return None;
     };
     let baseline = Trial {
-        commit: Some(commit.clone()),
-        tree: Some(tree.clone()),
+        // A history without code has neither.
+        commit: Some(commit.clone()).filter(|c| !c.is_empty()),
+        tree: Some(tree.clone()).filter(|t| !t.is_empty()),
         status: Status::Queued,
         times: Times { proposed: Some(record.at), accepted: Some(record.at), ..Times::default() },
         ..blank_trial(TrialId::BASELINE)
@@ -39,8 +40,10 @@ pub fn create(record: &Record) -> Option<Study> {
         active_millis: 0,
         trials: vec![baseline],
         proposals: BTreeMap::new(),
+        asked: BTreeSet::new(),
+        replicated: BTreeSet::new(),
         open: BTreeSet::from([TrialId::BASELINE]),
-        unlabelled: BTreeSet::new(),
+        unlabelled: BTreeMap::new(),
         decisions: 0,
         incumbent: TrialId::BASELINE,
         best: None,
@@ -53,6 +56,8 @@ pub fn create(record: &Record) -> Option<Study> {
         steers: Vec::new(),
         unsealed: false,
         notes: Vec::new(),
+        imported: None,
+        setup: None,
     })
 }
 
@@ -88,6 +93,7 @@ fn blank_trial(id: TrialId) -> Trial {
         times: Times::default(),
         pinned: false,
         pruned: false,
+        imported: None,
     }
 }
 
@@ -111,11 +117,19 @@ pub fn apply(study: &mut Study, record: &Record) {
             study.reason = *reason;
             study.detail.clone_from(detail);
             if *state == StudyState::Running {
+                if let Some(setup) = study.setup.as_mut().filter(|s| s.stage == SetupStage::Failed) {
+                    setup.stage = SetupStage::Wanted;
+                }
                 study.stopping = None;
                 study.unsealed = false;
                 study.fruitless = 0;
             }
         }
+        Event::SetupAsked { .. }
+        | Event::SetupStarted { .. }
+        | Event::SetupEnded { .. }
+        | Event::SetupPrepared { .. }
+        | Event::SetupGone { .. } => apply_setup(study, at, &record.event),
         Event::StopAsked { now, reason } => {
             study.stopping = Some(*now || study.stopping == Some(true));
             study.reason = Some(*reason);
@@ -151,26 +165,31 @@ pub fn apply(study: &mut Study, record: &Record) {
                 t.failure.clone_from(failure);
                 t.status = Status::Done;
                 t.times.finished = t.times.finished.or(Some(at));
-                study.unlabelled.insert(*trial);
+                study.unlabelled.insert(*trial, record.seq);
             }
         }
-        Event::CommitLabelled { trial, commit } => {
+        Event::CommitLabelled { trial, commit, basis } => {
             if let Some(t) = study.trial_mut(*trial) {
                 t.commit = Some(commit.clone());
-                study.unlabelled.remove(trial);
+                // What came after the label was read is not in it.
+                if basis.is_none_or(|basis| study.unlabelled.get(trial).is_none_or(|due| *due <= basis)) {
+                    study.unlabelled.remove(trial);
+                }
             }
         }
-        Event::BaselineDone => {
+        Event::BaselineDone { failure } => {
             if let Some(t) = study.trial_mut(TrialId::BASELINE) {
+                t.failure.clone_from(failure);
                 t.status = Status::Done;
                 t.times.finished = Some(at);
             }
         }
         Event::IncumbentMoved { trial, .. } => study.incumbent = *trial,
         Event::BestChanged { trial, score, verified, gain, gain_interval } => {
-            if study.best.as_ref().is_none_or(|best| best.trial != *trial) {
+            let has_commit = study.trial(*trial).is_some_and(|t| t.commit.is_some());
+            if has_commit && study.best.as_ref().is_none_or(|best| best.trial != *trial) {
                 // The ref of the best follows: after a roll-back it is an older trial, whose label was written long ago.
-                study.unlabelled.insert(*trial);
+                study.unlabelled.insert(*trial, record.seq);
             }
             study.best = Some(Best { trial: *trial, score: *score, verified: *verified, gain: *gain, gain_interval: *gain_interval });
         }
@@ -193,6 +212,8 @@ pub fn apply(study: &mut Study, record: &Record) {
                 }
             }
         }
+        Event::HistoryImported { from } => study.imported = Some((**from).clone()),
+        Event::Imported { trial, row } => apply_imported(study, at, *trial, row),
         Event::Noted { warning, text } => {
             study.notes.push(Note { at, warning: *warning, text: text.clone() });
             if study.notes.len() > 50 {
@@ -210,10 +231,16 @@ fn refresh_open(study: &mut Study, id: TrialId) {
     // Scores that came after the verdict are still to be judged; a failure has no comparison and is never judged anew.
     let scored = trial.runs.iter().filter(|r| r.score.is_some() && !r.undone).count() as u32;
     let judged = trial.comparison.is_none() || trial.judged_runs == scored;
-    if trial.status.is_final() && !trial.in_flight() && trial.replicates_wanted == 0 && judged {
-        study.open.remove(&id);
+    let open = !trial.status.is_final() || trial.in_flight() || trial.replicates_wanted > 0 || !judged;
+    put(&mut study.open, id, open);
+    put(&mut study.replicated, id, scored > 1);
+}
+
+fn put(set: &mut BTreeSet<TrialId>, id: TrialId, inside: bool) {
+    if inside {
+        set.insert(id);
     } else {
-        study.open.insert(id);
+        set.remove(&id);
     }
 }
 
@@ -221,11 +248,129 @@ fn apply_setting(study: &mut Study, change: &SettingsChange) {
     match change {
         SettingsChange::Autonomy { mode } => study.settings.autonomy = *mode,
         SettingsChange::Limits { limits } => study.settings.limits = *limits,
+        SettingsChange::Target { target } => study.settings.target = *target,
         SettingsChange::Proposers { proposers } => study.settings.proposers.clone_from(proposers),
         SettingsChange::Policy { policy } => study.settings.policy = *policy,
         SettingsChange::LetPass { proposer } => {
             study.let_pass.insert(proposer.clone());
         }
+    }
+}
+
+fn apply_imported(study: &mut Study, at: Millis, id: TrialId, row: &ImportedTrial) {
+    if id != TrialId::BASELINE && id != study.next_trial() {
+        return;
+    }
+    let ran = row.status != Status::Unreadable;
+    let run = Run {
+        id: super::RunNo(1),
+        kind: if id == TrialId::BASELINE { super::RunKind::Baseline } else { super::RunKind::Screen },
+        seed: 0,
+        slot: 0,
+        tree: row.tree.clone().unwrap_or_default(),
+        retry_of: None,
+        phase: RunPhase::Ended,
+        kill: false,
+        undone: false,
+        score: row.score,
+        self_reported: row.self_reported,
+        metrics: row.metrics.clone(),
+        gates: row.gates.clone(),
+        failure: row.failure.clone(),
+        seconds: row.seconds,
+        peak_memory_bytes: 0,
+        gpus: 0,
+        scheduled: row.finished.unwrap_or(at),
+        started: None,
+        finished: row.finished,
+        imported: true,
+    };
+    let trial = Trial {
+        parents: row.parents.clone(),
+        operator: row.operator,
+        proposer: row.proposer.clone(),
+        surface: row.surface.clone(),
+        hypothesis: row.hypothesis.clone(),
+        expected: row.expected,
+        commit: row.commit.clone(),
+        tree: row.tree.clone(),
+        diff: row.diff,
+        status: row.status,
+        verdict: row.verdict,
+        score: row.score,
+        self_reported: row.self_reported,
+        failure: row.failure.clone(),
+        gates: row.gates.clone(),
+        judged_runs: u32::from(row.score.is_some()),
+        runs: if ran { vec![run] } else { Vec::new() },
+        times: Times { proposed: row.proposed, finished: row.finished, ..Times::default() },
+        imported: Some(row.origin.clone()),
+        ..blank_trial(id)
+    };
+    if id == TrialId::BASELINE {
+        study.trials.truncate(1);
+        if let Some(first) = study.trials.first_mut() {
+            *first = trial;
+        }
+    } else {
+        study.trials.push(trial);
+        study.trials_used += 1;
+    }
+}
+
+fn apply_setup(study: &mut Study, at: Millis, event: &Event) {
+    if let Event::SetupAsked { wall_secs, prepare } = event {
+        study.setup = Some(Setup {
+            stage: SetupStage::Wanted,
+            prepare: *prepare,
+            wall_secs: *wall_secs,
+            ended: 0,
+            repeats: false,
+            hash: None,
+            since: None,
+            waiting: None,
+            seconds: 0.0,
+            cached: false,
+            failure: None,
+            tail: Vec::new(),
+        });
+    }
+    let Some(setup) = study.setup.as_mut() else { return };
+    match event {
+        Event::SetupStarted { hash, waiting, .. } => {
+            setup.stage = SetupStage::Building;
+            setup.hash = Some(hash.clone());
+            setup.waiting.clone_from(waiting);
+            setup.since = Some(at);
+            setup.failure = None;
+            setup.tail.clear();
+        }
+        Event::SetupEnded { attempt, seconds, cached, failure, repeat, tail } => {
+            setup.ended = *attempt;
+            setup.seconds = *seconds;
+            setup.cached = *cached;
+            setup.waiting = None;
+            setup.since = Some(at);
+            setup.repeats = *repeat;
+            setup.failure.clone_from(failure);
+            setup.tail.clone_from(tail);
+            setup.stage = match (failure, repeat) {
+                (Some(_), true) => SetupStage::Wanted,
+                (Some(_), false) => SetupStage::Failed,
+                (None, _) if setup.prepare => SetupStage::Preparing,
+                (None, _) => SetupStage::Ready,
+            };
+        }
+        Event::SetupPrepared { failure, tail, .. } => {
+            setup.failure.clone_from(failure);
+            setup.tail.clone_from(tail);
+            setup.since = Some(at);
+            // What is prepared once is not prepared again.
+            setup.prepare = failure.is_some();
+            setup.stage = if failure.is_some() { SetupStage::Failed } else { SetupStage::Ready };
+        }
+        Event::SetupGone { .. } => setup.stage = SetupStage::Wanted,
+        _ => {}
     }
 }
 
@@ -240,16 +385,19 @@ fn apply_request(study: &mut Study, at: Millis, event: &Event) {
                 operator: *operator,
                 decision: *decision,
                 asked: at,
+                requested: true,
                 trial: None,
                 failed: None,
             };
             study.proposals.insert(*proposal, request);
+            study.asked.insert(*proposal);
         }
         Event::ProposalFailed { proposal, detail } => {
+            study.asked.remove(proposal);
             if let Some(p) = study.proposals.get_mut(proposal) {
                 p.failed = Some(detail.clone());
+                study.fruitless += u32::from(p.requested);
             }
-            study.fruitless += 1;
         }
         _ => {}
     }
@@ -269,10 +417,12 @@ fn apply_proposed(study: &mut Study, at: Millis, event: &Event) {
         operator: *operator,
         decision: study.decisions,
         asked: at,
+        requested: false,
         trial: None,
         failed: None,
     });
     request.trial = Some(*trial);
+    study.asked.remove(proposal);
     let mut reviews = Vec::new();
     if *accepted {
         reviews.push(Review { by: Reviewer::Human, decision: Decision::Accept, reason: None, tree: None, at });
@@ -294,6 +444,7 @@ fn apply_proposed(study: &mut Study, at: Millis, event: &Event) {
 
 fn apply_review(study: &mut Study, at: Millis, event: &Event) {
     let Some(id) = event.trial() else { return };
+    let requested = study.trial(id).and_then(|t| t.proposal).and_then(|p| study.proposals.get(&p)).is_some_and(|p| p.requested);
     let mut fruitless = 0;
     let Some(trial) = study.trial_mut(id) else { return };
     match event {
@@ -327,7 +478,8 @@ fn apply_review(study: &mut Study, at: Millis, event: &Event) {
             trial.status = Status::Rejected;
             trial.failure = Some(failure.clone());
             trial.times.finished = Some(at);
-            fruitless = 1;
+            // What a person wrote says nothing of the proposers.
+            fruitless = u32::from(requested && trial.revision == 1);
         }
         Event::Reviewed { by, decision, reason, tree, .. } => {
             trial.reviews.push(Review { by: *by, decision: *decision, reason: reason.clone(), tree: tree.clone(), at });
@@ -406,6 +558,7 @@ fn apply_run(study: &mut Study, at: Millis, event: &Event) {
                 scheduled: at,
                 started: None,
                 finished: None,
+                imported: false,
             });
         }
         Event::RunStarted { run, .. } => {
@@ -484,16 +637,22 @@ impl Event {
             | Self::IncumbentMoved { trial, .. }
             | Self::BestChanged { trial, .. }
             | Self::ReplicatesAsked { trial, .. }
-            | Self::Marked { trial, .. } => Some(*trial),
+            | Self::Marked { trial, .. }
+            | Self::Imported { trial, .. } => Some(*trial),
             Self::RunScheduled { run, .. }
             | Self::RunStarted { run, .. }
             | Self::RunKillAsked { run }
             | Self::RunEnded { run, .. }
             | Self::RunScored { run, .. } => Some(run.trial),
-            Self::BaselineDone => Some(TrialId::BASELINE),
+            Self::BaselineDone { .. } => Some(TrialId::BASELINE),
             Self::StudyCreated { .. }
             | Self::EngineStarted { .. }
             | Self::EngineStopped
+            | Self::SetupAsked { .. }
+            | Self::SetupStarted { .. }
+            | Self::SetupEnded { .. }
+            | Self::SetupPrepared { .. }
+            | Self::SetupGone { .. }
             | Self::StateChanged { .. }
             | Self::StopAsked { .. }
             | Self::SettingsChanged { .. }
@@ -502,6 +661,7 @@ impl Event {
             | Self::ProposalFailed { .. }
             | Self::NoiseMeasured { .. }
             | Self::HoldoutUnsealed { .. }
+            | Self::HistoryImported { .. }
             | Self::Noted { .. } => None,
         }
     }

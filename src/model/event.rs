@@ -4,8 +4,8 @@
 //! conversations, logs, curves) lie beside the journal.
 
 use super::{
-    Comparison, Decision, DiffStat, EndReason, Failure, GateResult, KnobValue, Millis, Noise, Operator, ProposalId, Reviewer, RunId,
-    RunKind, Settings, SettingsChange, SlotInfo, StudyState, TrialId, Verdict,
+    Comparison, Decision, DiffStat, EndReason, Failure, GateResult, ImportedFrom, ImportedTrial, KnobValue, Millis, Noise, Operator,
+    ProposalId, Reviewer, RunId, RunKind, Settings, SettingsChange, SlotInfo, StudyState, TrialId, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -42,6 +42,51 @@ pub enum Event {
     },
     /// The engine let the study go in good order.
     EngineStopped,
+    /// The task has a `[setup]`: no run starts before it is built.
+    SetupAsked {
+        /// Its limit, in seconds.
+        wall_secs: f64,
+        /// The evaluator's preparation needs it and follows it.
+        prepare: bool,
+    },
+    /// An attempt at the setup has begun, or waits for another study that builds the same.
+    SetupStarted {
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// The content that it is named by.
+        hash: String,
+        /// What it waits for, in words.
+        waiting: Option<String>,
+    },
+    /// The attempt has ended.
+    SetupEnded {
+        /// Which attempt.
+        attempt: u32,
+        /// Wall-clock seconds.
+        seconds: f64,
+        /// It lay in the cache.
+        cached: bool,
+        /// Why it failed.
+        failure: Option<Failure>,
+        /// Another attempt follows: the fault was the network's or the machine's.
+        repeat: bool,
+        /// The last lines of its log, where it failed.
+        tail: Vec<String>,
+    },
+    /// The evaluator's preparation, which ran in what the setup built, has ended.
+    SetupPrepared {
+        /// Wall-clock seconds.
+        seconds: f64,
+        /// Why it failed.
+        failure: Option<Failure>,
+        /// The last lines of its log, where it failed.
+        tail: Vec<String>,
+    },
+    /// What was built is not there any more: it is built again.
+    SetupGone {
+        /// What is missing, in words.
+        detail: String,
+    },
     /// The state changed.
     StateChanged {
         /// The new state.
@@ -257,14 +302,21 @@ pub enum Event {
         /// Why it failed, when it did.
         failure: Option<Failure>,
     },
-    /// All runs of the baseline have ended; it has a score.
-    BaselineDone,
+    /// All runs of the baseline have ended.
+    BaselineDone {
+        /// Why it has no score, when it has none.
+        #[serde(default)]
+        failure: Option<Failure>,
+    },
     /// The trial's commit was written anew with its score in the message.
     CommitLabelled {
         /// The node.
         trial: TrialId,
         /// The new commit; the tree is the same.
         commit: String,
+        /// Sequence number of the last fact that it carries; a later verdict is written anew.
+        #[serde(default)]
+        basis: Option<u64>,
     },
     /// The search builds on another trial from here.
     IncumbentMoved {
@@ -308,6 +360,18 @@ pub enum Event {
     HoldoutUnsealed {
         /// Mean holdout of each trial.
         holdout: BTreeMap<TrialId, f64>,
+    },
+    /// The study is the history of another program: what its rows say follows, one fact each, the baseline first.
+    HistoryImported {
+        /// Where it comes from.
+        from: Box<ImportedFrom>,
+    },
+    /// One row of an imported history. The baseline's fills the trial that the study began with.
+    Imported {
+        /// The node.
+        trial: TrialId,
+        /// What the source says of it.
+        row: Box<ImportedTrial>,
     },
     /// Something that a person should read: a full disk, a recovered journal, a lost shim.
     Noted {

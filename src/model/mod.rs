@@ -7,11 +7,17 @@ pub mod curve;
 mod diff;
 mod event;
 mod ids;
+mod imported;
+mod metric_name;
+mod mix;
 pub mod number;
 mod proposal;
 mod run;
 mod safe;
+#[doc(hidden)]
+pub mod sample;
 mod settings;
+mod setup;
 pub mod signal;
 mod study;
 mod trial;
@@ -20,12 +26,16 @@ pub use apply::{FORMAT, apply, create};
 pub use diff::{Diff, DiffLine, DiffOptions, FileDiff, FileStatus, Hunk, LineKind};
 pub use event::{Event, Record};
 pub use ids::{BadId, Millis, ProposalId, RunId, RunNo, TrialId};
+pub use imported::{ImportedFrom, ImportedTrial, Origin};
+pub use metric_name::names_a_metric;
+pub use mix::splitmix64;
 pub use proposal::{Autonomy, Decision, DiffStat, Draft, Edit, KnobValue, Operator, Proposal, Review, Reviewer};
 pub use run::{Failure, GateResult, Label, Run, RunKind, RunPhase};
 pub use safe::Safe;
 pub use settings::{
     Aggregate, EndReason, Goal, Limits, Noise, NoisePlan, PolicyName, ScoreSource, Settings, SettingsChange, SlotInfo, StudyState, Times,
 };
+pub use setup::{Setup, SetupStage};
 pub use signal::{Batch, GpuMeter, GpuProcess, Point, Telemetry};
 pub use study::{Best, Note, Study};
 pub use trial::{Comparison, Status, Trial, Verdict};

@@ -1,5 +1,8 @@
 //! How numbers are written for people.
 
+/// Whole numbers below it are written out: they are counts, of bytes mostly.
+const COUNTED: f64 = 1e12;
+
 /// Writes a number with at most six significant digits and no trailing zeros, in scientific form when very large or small.
 pub fn short(value: f64) -> String {
     with_digits(value, 6)
@@ -8,6 +11,11 @@ pub fn short(value: f64) -> String {
 /// The same with three significant digits: enough for a difference, a standard deviation, a statistic.
 pub fn rough(value: f64) -> String {
     with_digits(value, 3)
+}
+
+/// The same with four significant digits: enough for a score or the value of a knob in a sentence.
+pub fn four(value: f64) -> String {
+    with_digits(value, 4)
 }
 
 fn with_digits(value: f64, digits: i32) -> String {
@@ -23,6 +31,9 @@ fn with_digits(value: f64, digits: i32) -> String {
             "-inf".into()
         };
     }
+    if value.fract() == 0.0 && value.abs() < COUNTED {
+        return format!("{value:.0}");
+    }
     let magnitude = value.abs().log10().floor() as i32;
     if !(-4..=6).contains(&magnitude) {
         let text = format!("{value:.*e}", (digits - 2).clamp(0, 4) as usize);
@@ -36,7 +47,7 @@ fn with_digits(value: f64, digits: i32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{rough, short};
+    use super::{four, rough, short};
 
     #[test]
     fn rough_numbers() {
@@ -44,6 +55,13 @@ mod tests {
             [(0.0571235, "0.0571"), (-0.000625934, "-0.000626"), (12.34567, "12.3"), (1234.0, "1234"), (2.34567e-9, "2.3e-9")]
         {
             assert_eq!(rough(value), want);
+        }
+    }
+
+    #[test]
+    fn numbers_in_a_sentence() {
+        for (value, want) in [(2.449607, "2.45"), (0.123456, "0.1235"), (12345.6, "12346"), (3.0, "3"), (4.5678e-9, "4.57e-9")] {
+            assert_eq!(four(value), want);
         }
     }
 
@@ -59,6 +77,8 @@ mod tests {
             (1.0 / 3.0, "0.333333"),
             (1e-4, "0.0001"),
             (2.5e12, "2.5e12"),
+            (15_997_012.0, "15997012"),
+            (15_997_012.5, "1.5997e7"),
             (f64::NAN, "nan"),
             (f64::NEG_INFINITY, "-inf"),
         ] {

@@ -137,6 +137,9 @@ pub struct Proposal {
     pub decision: u64,
     /// When it was asked for.
     pub asked: Millis,
+    /// The engine asked a proposer of the settings; else it was handed in unasked.
+    #[serde(default)]
+    pub requested: bool,
     /// The node that came of it, once handed in.
     pub trial: Option<TrialId>,
     /// Why nothing came of it.

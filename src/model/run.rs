@@ -194,4 +194,7 @@ pub struct Run {
     pub started: Option<Millis>,
     /// When its score or failure was known.
     pub finished: Option<Millis>,
+    /// It ran elsewhere, with a seed that nobody knows, and left no log here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub imported: bool,
 }

@@ -180,6 +180,8 @@ pub enum EndReason {
     User,
     /// Every baseline run failed.
     Baseline,
+    /// The environment of its runs could not be built.
+    Setup,
 }
 
 impl EndReason {
@@ -193,6 +195,7 @@ impl EndReason {
             Self::Exhausted => "exhausted",
             Self::User => "user",
             Self::Baseline => "baseline",
+            Self::Setup => "setup",
         }
     }
 }
@@ -259,6 +262,11 @@ pub enum SettingsChange {
     Limits {
         /// The new limits, whole.
         limits: Limits,
+    },
+    /// The score at which it ends; none when it was lifted.
+    Target {
+        /// The new target.
+        target: Option<f64>,
     },
     /// Who proposes.
     Proposers {

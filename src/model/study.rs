@@ -1,6 +1,8 @@
 //! One search on a task: the fold of its facts.
 
-use super::{EndReason, Millis, Noise, Proposal, ProposalId, RunId, RunPhase, Settings, SlotInfo, StudyState, Trial, TrialId};
+use super::{
+    EndReason, ImportedFrom, Millis, Noise, Proposal, ProposalId, RunId, RunPhase, Settings, Setup, SlotInfo, StudyState, Trial, TrialId,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,10 +54,14 @@ pub struct Study {
     pub trials: Vec<Trial>,
     /// All requests, by number.
     pub proposals: BTreeMap<ProposalId, Proposal>,
+    /// Requests that nobody has answered yet.
+    pub asked: BTreeSet<ProposalId>,
+    /// Nodes with two scores or more: what the noise is pooled over.
+    pub replicated: BTreeSet<TrialId>,
     /// Nodes that are not final, or have a run in flight.
     pub open: BTreeSet<TrialId>,
-    /// Decided nodes whose commit's message does not carry the verdict yet.
-    pub unlabelled: BTreeSet<TrialId>,
+    /// Decided nodes whose commit's message does not carry the verdict yet, and the last fact that it is to carry.
+    pub unlabelled: BTreeMap<TrialId, u64>,
     /// Counter of random decisions.
     pub decisions: u64,
     /// The trial that the search builds on.
@@ -66,7 +72,7 @@ pub struct Study {
     pub noise: Noise,
     /// Trials whose first run started, without the baseline.
     pub trials_used: u32,
-    /// Proposals in a row that started nothing.
+    /// Requests in a row, to proposers of the settings, that started nothing.
     pub fruitless: u32,
     /// Proposers whose proposals pass whatever the autonomy.
     pub let_pass: BTreeSet<String>,
@@ -80,6 +86,12 @@ pub struct Study {
     pub unsealed: bool,
     /// The last notes for people, at most 50.
     pub notes: Vec<Note>,
+    /// Where the history comes from that it began as; null for a study that began here.
+    #[serde(default)]
+    pub imported: Option<ImportedFrom>,
+    /// The environment of its runs, where the task builds one.
+    #[serde(default)]
+    pub setup: Option<Setup>,
 }
 
 /// Something that a person should read.

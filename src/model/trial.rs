@@ -1,6 +1,6 @@
 //! A node of the experiment tree.
 
-use super::{DiffStat, Failure, GateResult, KnobValue, Operator, ProposalId, Review, Run, RunNo, RunPhase, Times, TrialId};
+use super::{DiffStat, Failure, GateResult, KnobValue, Operator, Origin, ProposalId, Review, Run, RunNo, RunPhase, Times, TrialId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -167,12 +167,26 @@ pub struct Trial {
     pub pinned: bool,
     /// A person does not want it extended.
     pub pruned: bool,
+    /// What the history says of it that it was imported from; null for a trial of this study's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Origin>,
 }
 
 impl Trial {
-    /// Scores of its valid runs, in order; those of a review that was taken back do not count.
+    /// Runs that count: those of a review that was taken back do not, nor does an imported one beside a score measured here.
+    pub fn live_runs(&self) -> impl Iterator<Item = &Run> {
+        let measured = !self.own_scores().is_empty();
+        self.runs.iter().filter(move |r| !(r.undone || (r.imported && measured)))
+    }
+
+    /// Scores of its valid runs, in order.
     pub fn scores(&self) -> Vec<f64> {
-        self.runs.iter().filter(|r| !r.undone).filter_map(|r| r.score).collect()
+        self.live_runs().filter_map(|r| r.score).collect()
+    }
+
+    /// The same without imported ones, whatever there is.
+    pub fn own_scores(&self) -> Vec<f64> {
+        self.runs.iter().filter(|r| !r.undone && !r.imported).filter_map(|r| r.score).collect()
     }
 
     /// The run with the given number.
@@ -197,6 +211,7 @@ impl Trial {
 
     /// Seconds times GPUs of all its runs.
     pub fn gpu_seconds(&self) -> f64 {
-        self.runs.iter().map(|r| r.seconds * f64::from(r.gpus)).sum()
+        // A sum of nothing would be -0.
+        self.runs.iter().map(|r| r.seconds * f64::from(r.gpus)).fold(0.0, |sum, seconds| sum + seconds)
     }
 }

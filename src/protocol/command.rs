@@ -108,6 +108,9 @@ pub enum Command {
     Extend {
         /// The new limits, whole.
         limits: Limits,
+        /// Go on even where the target is reached: it is lifted.
+        #[serde(default)]
+        beyond: bool,
     },
     /// End the study: after the running runs, or now.
     Stop {

@@ -2,7 +2,7 @@
 
 use crate::model::{
     Decision, DiffStat, EndReason, Failure, GateResult, Goal, Millis, Noise, Operator, ProposalId, Reviewer, RunKind, RunNo, ScoreSource,
-    Status, Study, StudyState, Trial, TrialId, Verdict,
+    SetupStage, Status, Study, StudyState, Trial, TrialId, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,6 +28,10 @@ pub struct StudyDocument {
     pub baseline: BaselineDocument,
     pub best: Option<BestDocument>,
     pub budget: BudgetDocument,
+    #[serde(default)]
+    pub setup: Option<SetupDocument>,
+    #[serde(default)]
+    pub imported: Option<crate::model::ImportedFrom>,
     pub trials: Vec<TrialDocument>,
 }
 
@@ -37,8 +41,12 @@ pub struct StudyDocument {
 pub struct BaselineDocument {
     pub trial: TrialId,
     pub score: Option<f64>,
+    /// Standard deviation of one run's score, pooled over every trial that ran more than once (not of the baseline's runs
+    /// alone, nor of their mean), or as the task gives it; null when unknown.
     pub sd: Option<f64>,
+    /// Runs of the baseline that have a score.
     pub runs: u32,
+    /// How `sd` is known: `measured`, `given` or `unknown`.
     pub noise: String,
 }
 
@@ -51,6 +59,19 @@ pub struct BestDocument {
     pub verified: bool,
     pub gain: f64,
     pub gain_interval: Option<[f64; 2]>,
+}
+
+/// The environment of the runs; null where the task builds none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are the contract's own words")]
+pub struct SetupDocument {
+    pub state: SetupStage,
+    pub hash: Option<String>,
+    pub seconds: f64,
+    pub cached: bool,
+    pub attempts: u32,
+    pub failure: Option<Failure>,
+    pub log: Vec<String>,
 }
 
 /// What was spent.
@@ -94,6 +115,8 @@ pub struct TrialDocument {
     pub reviews: Vec<ReviewDocument>,
     pub cost: CostDocument,
     pub times: TimesDocument,
+    #[serde(default)]
+    pub imported: Option<crate::model::Origin>,
 }
 
 /// One run.
@@ -102,7 +125,7 @@ pub struct TrialDocument {
 pub struct RunDocument {
     pub id: RunNo,
     pub kind: RunKind,
-    pub seed: u64,
+    pub seed: Option<u64>,
     pub score: Option<f64>,
     pub self_reported: Option<f64>,
     pub seconds: f64,
@@ -185,6 +208,16 @@ pub fn study_document(study: &Study, now: Millis) -> StudyDocument {
             gpu_seconds: study.gpu_seconds,
             slot_utilisation: super::slot_utilisation(study),
         },
+        setup: study.setup.as_ref().map(|s| SetupDocument {
+            state: s.stage,
+            hash: s.hash.clone(),
+            seconds: s.seconds,
+            cached: s.cached,
+            attempts: s.ended,
+            failure: s.failure.clone(),
+            log: s.tail.clone(),
+        }),
+        imported: study.imported.clone(),
         trials: study.trials.iter().map(trial_document).collect(),
     }
 }
@@ -231,7 +264,8 @@ pub fn trial_document(t: &Trial) -> TrialDocument {
             .map(|r| RunDocument {
                 id: r.id,
                 kind: r.kind,
-                seed: r.seed,
+                // With which seed an imported run ran is not known.
+                seed: (!r.imported).then_some(r.seed),
                 score: r.score,
                 self_reported: r.self_reported,
                 seconds: r.seconds,
@@ -256,5 +290,6 @@ pub fn trial_document(t: &Trial) -> TrialDocument {
             started: time(t.times.started),
             finished: time(t.times.finished),
         },
+        imported: t.imported.clone(),
     }
 }

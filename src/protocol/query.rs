@@ -14,6 +14,8 @@ pub enum LogStream {
     Stderr,
     /// The evaluator's two streams.
     Evaluator,
+    /// Of the study's setup, whichever run is named.
+    Setup,
 }
 
 /// What a diff is taken against.

@@ -2,7 +2,7 @@
 
 use super::wire::{Snapshot, Update};
 use crate::model::{
-    Autonomy, Best, EndReason, Goal, Label, Limits, Millis, Noise, Note, Operator, ProposalId, Record, RunId, RunPhase, ScoreSource,
+    Autonomy, Best, EndReason, Goal, Label, Limits, Millis, Noise, Note, Operator, ProposalId, Record, RunId, RunPhase, ScoreSource, Setup,
     SlotInfo, Status, Study, StudyState, TrialId, Verdict,
 };
 use serde::{Deserialize, Serialize};
@@ -90,6 +90,12 @@ pub struct Header {
     pub notes: Vec<Note>,
     /// An engine has it.
     pub engine_live: bool,
+    /// The environment of its runs, where the task builds one.
+    #[serde(default)]
+    pub setup: Option<Setup>,
+    /// Where the history comes from that it began as.
+    #[serde(default)]
+    pub imported: Option<crate::model::ImportedFrom>,
 }
 
 /// One run in flight.
@@ -190,6 +196,8 @@ pub fn header(study: &Study) -> Header {
         gpu_seconds: study.gpu_seconds,
         notes: study.notes.iter().rev().take(5).rev().cloned().collect(),
         engine_live: study.engine_live,
+        setup: study.setup.clone(),
+        imported: study.imported.clone(),
     }
 }
 
@@ -206,8 +214,7 @@ pub fn update(study: &Study, record: Record) -> Update {
 
 /// Requests that a proposer works on.
 pub fn proposing(study: &Study) -> impl Iterator<Item = &crate::model::Proposal> {
-    // Requests are answered within a few numbers of the newest, so the oldest open one is never far back.
-    study.proposals.values().rev().take(64).filter(|p| p.trial.is_none() && p.failed.is_none())
+    study.asked.iter().rev().filter_map(|id| study.proposals.get(id))
 }
 
 /// Share of the slots' time that runs have used, 0 to 1.

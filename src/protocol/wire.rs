@@ -125,6 +125,13 @@ pub enum Signal {
         /// Length of standard error, bytes.
         stderr: u64,
     },
+    /// The log of the setup grew.
+    SetupLog {
+        /// Its length, bytes.
+        bytes: u64,
+        /// Its last line, made safe.
+        last: String,
+    },
     /// A reading of the machine.
     Telemetry {
         /// It.

@@ -2,30 +2,7 @@ use super::*;
 use crate::model::*;
 
 fn study(autonomy: Autonomy) -> Study {
-    let settings = Settings {
-        task: "t".into(),
-        title: "t".into(),
-        primary: None,
-        metric: "loss".into(),
-        goal: Goal::Minimize,
-        target: None,
-        min_effect: None,
-        noise: NoisePlan::Measure,
-        baseline_runs: 3,
-        seeds_per_score: 1,
-        aggregate: Aggregate::Mean,
-        seeded: true,
-        has_holdout: false,
-        score_source: ScoreSource::Evaluator,
-        isolation: "E".into(),
-        seed: 0,
-        autonomy,
-        policy: PolicyName::Hillclimb,
-        proposers: vec!["tpe".into()],
-        limits: Limits::default(),
-        wall_secs: 1.0,
-        gpus: 0,
-    };
+    let settings = Settings { autonomy, ..sample::settings() };
     let event = Event::StudyCreated {
         format: FORMAT,
         study: "s".into(),

@@ -31,7 +31,7 @@ pub(super) fn choose(study: &Study, repair: Repair, number: u64) -> Choice {
     if repair == Repair::Able && draw::unit(number) < DEBUG_PROBABILITY {
         let leaves = failed_leaves(study);
         // The coin used the high bits; which leaf is another draw of the same counter.
-        let pick = draw::splitmix64(number);
+        let pick = crate::model::splitmix64(number);
         if let Some(trial) = draw::index(pick, leaves.len()).and_then(|i| leaves.get(i)) {
             return debug(trial);
         }
