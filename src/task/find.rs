@@ -61,7 +61,7 @@ pub enum FindError {
         known: Vec<String>,
     },
     /// A directory without a task file.
-    #[error("there is no task.toml in {}: write one (README.md shows a whole one), or start with a task that comes along (`trialdeck tasks`){}", dir.display(), meant(near))]
+    #[error("there is no task.toml in {}: `trialdeck init` writes one from what it finds there, or start with a task that comes along (`trialdeck tasks`){}", dir.display(), meant(near))]
     NoTaskFile {
         /// The directory.
         dir: PathBuf,
@@ -97,7 +97,8 @@ fn meant(near: &Option<String>) -> String {
 ///
 /// A path wins over an embedded task of the same name only if it is a file, or a directory with a `task.toml`.
 pub fn find(argument: &str, cwd: &Path) -> Result<Found, FindError> {
-    let path = cwd.join(argument);
+    // Without `/./`: people read it in every message.
+    let path: PathBuf = cwd.join(argument).components().collect();
     if path.is_dir() {
         let file = path.join(FILE);
         if file.symlink_metadata().is_ok() {
@@ -213,9 +214,9 @@ mod tests {
         fs::write(root.join("large.toml"), "#".repeat(2 << 20)).unwrap();
         let shown = root.display();
         for (argument, want) in [
-            ("quikstart", "there is no task `quikstart`: neither a file or directory nor one of the tasks that trialdeck carries (quickstart); did you mean `quickstart`?".to_owned()),
-            ("zebra", "there is no task `zebra`: neither a file or directory nor one of the tasks that trialdeck carries (quickstart)".to_owned()),
-            ("empty", format!("there is no task.toml in {shown}/empty: write one (README.md shows a whole one), or start with a task that comes along (`trialdeck tasks`)")),
+            ("quikstart", "there is no task `quikstart`: neither a file or directory nor one of the tasks that trialdeck carries (digits, quickstart); did you mean `quickstart`?".to_owned()),
+            ("zebra", "there is no task `zebra`: neither a file or directory nor one of the tasks that trialdeck carries (digits, quickstart)".to_owned()),
+            ("empty", format!("there is no task.toml in {shown}/empty: `trialdeck init` writes one from what it finds there, or start with a task that comes along (`trialdeck tasks`)")),
             ("gone.toml", format!("cannot read {shown}/gone.toml: there is no such file or directory")),
             ("latin.toml", format!("{shown}/latin.toml is not a text file in UTF-8: line 2 has bytes that are not; save it as UTF-8")),
             ("large.toml", format!("cannot read {shown}/large.toml: it is larger than 1 MiB, which no task file is")),

@@ -6,9 +6,11 @@
 mod checks;
 pub mod embedded;
 mod find;
+pub mod inspect;
 mod problem;
 pub mod quantity;
 mod read;
+mod root;
 mod schema;
 mod self_report;
 mod settings;
@@ -20,12 +22,14 @@ mod words;
 pub use find::{FindError, Found, Origin, find};
 pub use problem::{Problem, Problems};
 pub use quantity::BadQuantity;
+pub(crate) use root::Root;
 pub use schema::{
     About, Axis, Budget, BudgetKind, Data, Entry, Evaluator, Gate, Inference, Knob, KnobBounds, Live, Preflight, Reference, Repository,
     Retention, Sandbox, Scoring, SeedForm, Setup, Space, Stage, Surface, Task, Tier,
 };
 pub use self_report::{BadFrom, SelfReport, Stream};
 pub use settings::Choices;
+pub(crate) use walk::{Section, Spot, Vocabulary, Walk};
 pub use words::nearest_word;
 
 /// A key that is understood and checked, and whose feature comes later.
@@ -55,15 +59,8 @@ pub struct Parsed {
 /// Errors: all problems of the text at once. Missing keys are not reported while there are syntax errors, since they may
 /// only have been unreadable; nor is what stands on a line with a syntax error.
 pub fn parse(text: &str, file_name: &str) -> Result<Parsed, Problems> {
-    let (document, errors) = toml::de::DeTable::parse_recoverable(text);
-    let mut problems: Vec<Problem> = errors
-        .iter()
-        .map(|error| {
-            let span = error.span().unwrap_or(text.len()..text.len());
-            Problem::at(text, span, error.message(), syntax_hint(error.message()))
-        })
-        .collect();
-    let walk = walk::Walk::new(text, &problems);
+    let (document, mut problems) = document(text);
+    let walk = walk::Walk::new(text, walk::TASK, &problems);
     let task = read::task(&walk, document.get_ref());
     let (found, mut unused) = walk.finish();
     problems.extend(found);
@@ -72,6 +69,16 @@ pub fn parse(text: &str, file_name: &str) -> Result<Parsed, Problems> {
     }
     unused.sort_by_key(|u| u.line);
     Ok(Parsed { task, unused })
+}
+
+/// The document as far as it can be understood, and what is wrong with its syntax.
+pub(crate) fn document(text: &str) -> (toml::Spanned<toml::de::DeTable<'_>>, Vec<Problem>) {
+    let (document, errors) = toml::de::DeTable::parse_recoverable(text);
+    let problem = |error: &toml::de::Error| {
+        let span = error.span().unwrap_or(text.len()..text.len());
+        Problem::at(text, span, error.message(), syntax_hint(error.message()))
+    };
+    (document, errors.iter().map(problem).collect())
 }
 
 fn syntax_hint(message: &str) -> Option<String> {

@@ -41,7 +41,7 @@ pub struct Problems {
 }
 
 impl Problems {
-    pub(super) fn new(file: &str, text: &str, mut list: Vec<Problem>) -> Self {
+    pub(crate) fn new(file: &str, text: &str, mut list: Vec<Problem>) -> Self {
         list.sort_by_key(|p| (p.span.start, p.span.end));
         list.dedup();
         Self { list, file: Safe::line(file).into_string(), text: text.to_owned() }

@@ -34,35 +34,49 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
     ("retention", &["artifacts"]),
 ];
 
-/// Sections written with two brackets.
-const LISTS: &[&str] = &["data", "gate", "knob"];
+/// The words of `task.toml`.
+pub(super) const TASK: Vocabulary =
+    Vocabulary { sections: SECTIONS, lists: &["data", "gate", "knob"], usual: &["task", "run", "budget", "evaluator"] };
 
-pub(super) fn keys_of(section: &str) -> &'static [&'static str] {
-    SECTIONS.iter().find(|(name, _)| *name == section).map_or(&[], |(_, keys)| keys)
+/// The words that a kind of file may use.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Vocabulary {
+    /// Sections and their keys; no keys means that any is good.
+    pub(crate) sections: &'static [(&'static str, &'static [&'static str])],
+    /// Sections written with two brackets.
+    pub(crate) lists: &'static [&'static str],
+    /// Sections that people write most: a key of several is taken for one of theirs.
+    pub(crate) usual: &'static [&'static str],
 }
 
-/// The section that a key belongs to; the ones that people write most come first.
-pub(super) fn owner_of(key: &str) -> Option<&'static str> {
-    let first = ["task", "run", "budget", "evaluator"];
-    let usual = SECTIONS.iter().filter(|(name, _)| first.contains(name));
-    usual.chain(SECTIONS).find(|(_, keys)| keys.contains(&key)).map(|(name, _)| *name)
-}
+impl Vocabulary {
+    pub(super) fn keys_of(&self, section: &str) -> &'static [&'static str] {
+        self.sections.iter().find(|(name, _)| *name == section).map_or(&[], |(_, keys)| keys)
+    }
 
-/// A section's name as it is written: `[run]`, `[[gate]]`.
-pub(super) fn written(section: &str) -> String {
-    if LISTS.contains(&section) { format!("[[{section}]]") } else { format!("[{section}]") }
+    /// The section that a key belongs to.
+    pub(super) fn owner_of(&self, key: &str) -> Option<&'static str> {
+        let usual = self.sections.iter().filter(|(name, _)| self.usual.contains(name));
+        usual.chain(self.sections).find(|(_, keys)| keys.contains(&key)).map(|(name, _)| *name)
+    }
+
+    /// A section's name as it is written: `[run]`, `[[gate]]`.
+    pub(super) fn written(&self, section: &str) -> String {
+        if self.lists.contains(&section) { format!("[[{section}]]") } else { format!("[{section}]") }
+    }
 }
 
 /// A value and where it stands.
 #[derive(Debug, Clone)]
-pub(super) struct Spot<T> {
-    pub(super) value: T,
-    pub(super) span: Range<usize>,
+pub(crate) struct Spot<T> {
+    pub(crate) value: T,
+    pub(crate) span: Range<usize>,
 }
 
 /// Collects what is found on the way.
-pub(super) struct Walk<'t> {
+pub(crate) struct Walk<'t> {
     text: &'t str,
+    pub(super) words: Vocabulary,
     /// Lines with a syntax error: what was understood of them is not worth a second problem.
     torn: Vec<usize>,
     problems: RefCell<Vec<Problem>>,
@@ -70,11 +84,11 @@ pub(super) struct Walk<'t> {
 }
 
 impl<'t> Walk<'t> {
-    pub(super) fn new(text: &'t str, syntax: &[Problem]) -> Self {
-        Self { text, torn: syntax.iter().map(|p| p.line).collect(), problems: RefCell::default(), unused: RefCell::default() }
+    pub(crate) fn new(text: &'t str, words: Vocabulary, syntax: &[Problem]) -> Self {
+        Self { text, words, torn: syntax.iter().map(|p| p.line).collect(), problems: RefCell::default(), unused: RefCell::default() }
     }
 
-    pub(super) fn problem(&self, span: Range<usize>, message: impl Into<String>, hint: impl Into<Option<String>>) {
+    pub(crate) fn problem(&self, span: Range<usize>, message: impl Into<String>, hint: impl Into<Option<String>>) {
         let problem = Problem::at(self.text, span, &message.into(), hint.into());
         if !self.torn.contains(&problem.line) {
             self.problems.borrow_mut().push(problem);
@@ -91,28 +105,37 @@ impl<'t> Walk<'t> {
     /// Notes a whole section that is not there; the caret stands at the end of the text, where it is to be added.
     pub(super) fn absent_section(&self, section: &str, example: &str) {
         let end = self.text.trim_end().len();
-        self.absent(end..end, format!("{} is missing", written(section)), format!("add\n{}\n{example}", written(section)));
+        self.absent(
+            end..end,
+            format!("{} is missing", self.words.written(section)),
+            format!("add\n{}\n{example}", self.words.written(section)),
+        );
     }
 
-    pub(super) fn unused(&self, key: &str, span: &Range<usize>, essential: bool, why: &'static str) {
+    pub(crate) fn unused(&self, key: &str, span: &Range<usize>, essential: bool, why: &'static str) {
         let line = place(self.text, span.start).0;
         self.unused.borrow_mut().push(Unused { key: key.to_owned(), line, essential, why });
     }
 
-    pub(super) fn finish(self) -> (Vec<Problem>, Vec<Unused>) {
+    /// The line of a place, from 1.
+    pub(crate) fn line_of(&self, span: &Range<usize>) -> usize {
+        place(self.text, span.start).0
+    }
+
+    pub(crate) fn finish(self) -> (Vec<Problem>, Vec<Unused>) {
         (self.problems.into_inner(), self.unused.into_inner())
     }
 }
 
 /// One table of the document.
-pub(super) struct Section<'w> {
-    pub(super) walk: &'w Walk<'w>,
+pub(crate) struct Section<'w> {
+    pub(crate) walk: &'w Walk<'w>,
     table: &'w DeTable<'w>,
     /// As a person would say it: `[run]`, `[run] preflight`.
     title: String,
     /// Dotted: `run`, `run.preflight`.
-    pub(super) prefix: String,
-    pub(super) header: Range<usize>,
+    pub(crate) prefix: String,
+    pub(crate) header: Range<usize>,
     /// Keys that are there under a mistyped name: what was meant, and what was written.
     mistyped: Vec<(&'static str, &'w str)>,
 }
@@ -134,15 +157,15 @@ fn list_words<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// A text as TOML writes it.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
-pub(super) fn integer(value: &toml::de::DeInteger<'_>) -> Option<i64> {
+pub(crate) fn integer(value: &toml::de::DeInteger<'_>) -> Option<i64> {
     i64::from_str_radix(value.as_str(), value.radix()).ok()
 }
 
-pub(super) fn float(value: &DeValue<'_>) -> Option<f64> {
+pub(crate) fn float(value: &DeValue<'_>) -> Option<f64> {
     match value {
         DeValue::Integer(i) => integer(i).map(|i| i as f64),
         DeValue::Float(f) => f.as_str().parse().ok(),
@@ -179,9 +202,9 @@ impl<'w> Section<'w> {
             let name = key.get_ref().as_ref();
             let absent = known.iter().copied().filter(|word| !self.table.contains_key(*word));
             let near = nearest_word(name, absent);
-            let owner = if self.prefix.contains('.') { None } else { owner_of(name) };
+            let owner = if self.prefix.contains('.') { None } else { self.walk.words.owner_of(name) };
             let hint = match (owner, near) {
-                (Some(section), _) => format!("`{name}` belongs to {}", written(section)),
+                (Some(section), _) => format!("`{name}` belongs to {}", self.walk.words.written(section)),
                 (None, Some(word)) => {
                     if let Some(word) = known.iter().copied().find(|w| *w == word) {
                         self.mistyped.push((word, name));
@@ -194,36 +217,41 @@ impl<'w> Section<'w> {
         }
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<(&'w Spanned<DeString<'w>>, &'w Spanned<DeValue<'w>>)> {
+    pub(crate) fn get(&self, key: &str) -> Option<(&'w Spanned<DeString<'w>>, &'w Spanned<DeValue<'w>>)> {
         let written = self.mistyped.iter().find(|(meant, _)| *meant == key).map_or(key, |(_, written)| written);
         self.table.get_key_value(written)
     }
 
     /// All entries in the order of the file.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&'w Spanned<DeString<'w>>, &'w Spanned<DeValue<'w>>)> + use<'w> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&'w Spanned<DeString<'w>>, &'w Spanned<DeValue<'w>>)> + use<'w> {
         self.table.iter()
     }
 
-    pub(super) fn has(&self, key: &str) -> bool {
+    /// The line of a key, from 1.
+    pub(crate) fn line(&self, key: &str) -> Option<usize> {
+        self.get(key).map(|(k, _)| self.walk.line_of(&k.span()))
+    }
+
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.get(key).is_some()
     }
 
-    pub(super) fn key_span(&self, key: &str) -> Range<usize> {
+    pub(crate) fn key_span(&self, key: &str) -> Range<usize> {
         self.get(key).map_or_else(|| self.header.clone(), |(k, _)| k.span())
     }
 
-    pub(super) fn missing(&self, key: &str, example: &str) {
+    pub(crate) fn missing(&self, key: &str, example: &str) {
         let message = format!("`{key}` is missing in {}", self.title);
         self.walk.absent(self.header.clone(), message, format!("add\n{example}"));
     }
 
-    pub(super) fn wrong(&self, key: &str, value: &Spanned<DeValue<'_>>, want: &str, example: &str) {
+    pub(crate) fn wrong(&self, key: &str, value: &Spanned<DeValue<'_>>, want: &str, example: &str) {
         let message = format!("`{key}` must be {want}, not {}", kind(value.get_ref()));
         self.walk.problem(value.span(), message, format!("write {key} = {example}"));
     }
 
     /// A text with something in it.
-    pub(super) fn text(&self, key: &str, example: &str) -> Option<Spot<String>> {
+    pub(crate) fn text(&self, key: &str, example: &str) -> Option<Spot<String>> {
         let (_, value) = self.get(key)?;
         match value.get_ref() {
             DeValue::String(text) if text.trim().is_empty() => {
@@ -245,7 +273,7 @@ impl<'w> Section<'w> {
     }
 
     /// A text that must be there; blank after a problem.
-    pub(super) fn need_text(&self, key: &str, example: &str) -> Spot<String> {
+    pub(crate) fn need_text(&self, key: &str, example: &str) -> Spot<String> {
         if !self.has(key) {
             self.missing(key, &format!("{key} = {example}"));
         }
@@ -253,7 +281,7 @@ impl<'w> Section<'w> {
     }
 
     /// A finite number.
-    pub(super) fn number(&self, key: &str, example: &str) -> Option<Spot<f64>> {
+    pub(crate) fn number(&self, key: &str, example: &str) -> Option<Spot<f64>> {
         let (_, value) = self.get(key)?;
         match float(value.get_ref()) {
             Some(number) if number.is_finite() => Some(Spot { value: number, span: value.span() }),
@@ -273,7 +301,7 @@ impl<'w> Section<'w> {
     }
 
     /// A whole number of at least `least`.
-    pub(super) fn whole(&self, key: &str, least: u32, example: &str) -> Option<u32> {
+    pub(crate) fn whole(&self, key: &str, least: u32, example: &str) -> Option<u32> {
         let (_, value) = self.get(key)?;
         let DeValue::Integer(number) = value.get_ref() else {
             self.wrong(key, value, "a whole number", example);
@@ -289,7 +317,7 @@ impl<'w> Section<'w> {
         }
     }
 
-    pub(super) fn flag(&self, key: &str) -> Option<bool> {
+    pub(crate) fn flag(&self, key: &str) -> Option<bool> {
         let (_, value) = self.get(key)?;
         if let DeValue::Boolean(flag) = value.get_ref() {
             return Some(*flag);
@@ -299,7 +327,7 @@ impl<'w> Section<'w> {
     }
 
     /// A list of texts with something in them.
-    pub(super) fn texts(&self, key: &str, example: &str) -> Vec<Spot<String>> {
+    pub(crate) fn texts(&self, key: &str, example: &str) -> Vec<Spot<String>> {
         let Some((_, value)) = self.get(key) else { return Vec::new() };
         let items = match value.get_ref() {
             DeValue::Array(items) => items,
@@ -339,7 +367,7 @@ impl<'w> Section<'w> {
     }
 
     /// One of a closed set of words.
-    pub(super) fn word<T: Copy>(&self, key: &str, words: &[(&'static str, T)]) -> Option<T> {
+    pub(crate) fn word<T: Copy>(&self, key: &str, words: &[(&'static str, T)]) -> Option<T> {
         let example = quoted(words.first().map_or("", |(word, _)| word));
         let spot = self.text(key, &example)?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == spot.value) {
@@ -382,7 +410,7 @@ impl<'w> Section<'w> {
     }
 
     /// A positive duration.
-    pub(super) fn duration(&self, key: &str, example: &str) -> Option<Duration> {
+    pub(crate) fn duration(&self, key: &str, example: &str) -> Option<Duration> {
         let spot = self.quantity(key, "a duration", example, quantity::duration)?;
         if spot.value.is_zero() {
             self.walk.problem(spot.span, format!("`{key}` must be longer than nothing"), format!("write {key} = {example}"));
@@ -402,7 +430,7 @@ impl<'w> Section<'w> {
     }
 
     /// A table under a key of this one.
-    pub(super) fn table(&self, key: &str, known: &[&'static str]) -> Option<Section<'w>> {
+    pub(crate) fn table(&self, key: &str, known: &[&'static str]) -> Option<Section<'w>> {
         let (k, value) = self.get(key)?;
         let title = format!("{} {key}", self.title);
         Section::open(self.walk, title, format!("{}.{key}", self.prefix), k.span(), value, known)

@@ -5,20 +5,16 @@ mod scoring;
 mod searching;
 
 use super::{
+    root::Root,
     schema::{About, Data, Reference, Repository, Task},
-    walk::{SECTIONS, Section, Walk, float, keys_of, owner_of, written},
-    words::nearest_word,
+    walk::{Section, Walk, float},
 };
 use crate::model::{Goal, NoisePlan};
-use toml::{
-    Spanned,
-    de::{DeString, DeTable, DeValue},
-};
+use toml::de::{DeTable, DeValue};
 
 /// Reads the whole document. With problems noted the result is not to be used.
 pub(super) fn task<'w>(walk: &'w Walk<'w>, document: &'w DeTable<'w>) -> Task {
-    refuse_unknown_sections(walk, document);
-    let root = Root { walk, document };
+    let root = Root::open(walk, document);
     let evaluator = scoring::evaluator(&root);
     let task = about(&root);
     let gates = scoring::gates(&root, evaluator.holdout.as_deref());
@@ -40,75 +36,6 @@ pub(super) fn task<'w>(walk: &'w Walk<'w>, document: &'w DeTable<'w>) -> Task {
         knobs: searching::knobs(&root),
         space: searching::space(&root),
         retention: running::retention(&root),
-    }
-}
-
-/// The document's top level.
-struct Root<'w> {
-    walk: &'w Walk<'w>,
-    document: &'w DeTable<'w>,
-}
-
-impl<'w> Root<'w> {
-    /// The entry of this name, or else the one that is mistyped for it and noted as such.
-    fn entry(&self, name: &'static str) -> Option<(&'w Spanned<DeString<'w>>, &'w Spanned<DeValue<'w>>)> {
-        self.document
-            .get_key_value(name)
-            .or_else(|| self.document.iter().find(|(key, _)| meant(self.document, key.get_ref()) == Some(name)))
-    }
-
-    fn section(&self, name: &'static str) -> Option<Section<'w>> {
-        let (key, value) = self.entry(name)?;
-        Section::open(self.walk, written(name), name.to_owned(), key.span(), value, keys_of(name))
-    }
-
-    /// A section that must be there.
-    fn need_section(&self, name: &'static str, example: &str) -> Option<Section<'w>> {
-        if self.entry(name).is_none() {
-            self.walk.absent_section(name, example);
-        }
-        self.section(name)
-    }
-
-    /// A section written with two brackets.
-    fn sections(&self, name: &'static str) -> Vec<Section<'w>> {
-        let Some((key, value)) = self.entry(name) else { return Vec::new() };
-        let DeValue::Array(items) = value.get_ref() else {
-            let message = format!("`{name}` is a list: there may be several");
-            self.walk.problem(key.span(), message, format!("write {} with two brackets", written(name)));
-            return Vec::new();
-        };
-        items.iter().filter_map(|item| Section::open(self.walk, written(name), name.to_owned(), item.span(), item, keys_of(name))).collect()
-    }
-}
-
-/// The absent section that an unknown name is mistyped for.
-fn meant(document: &DeTable<'_>, name: &str) -> Option<&'static str> {
-    if SECTIONS.iter().any(|(section, _)| *section == name) || (owner_of(name).is_some() && !is_section(document, name)) {
-        return None;
-    }
-    nearest_word(name, SECTIONS.iter().map(|(section, _)| *section).filter(|section| !document.contains_key(*section)))
-}
-
-fn is_section(document: &DeTable<'_>, name: &str) -> bool {
-    matches!(document.get(name).map(Spanned::get_ref), Some(DeValue::Table(_) | DeValue::Array(_)))
-}
-
-fn refuse_unknown_sections<'w>(walk: &'w Walk<'w>, document: &'w DeTable<'w>) {
-    for key in document.keys() {
-        let name = key.get_ref().as_ref();
-        if SECTIONS.iter().any(|(section, _)| *section == name) {
-            continue;
-        }
-        let (message, hint) = match (meant(document, name), owner_of(name)) {
-            (None, Some(owner)) => (format!("`{name}` stands outside of a section"), format!("it belongs to {}", written(owner))),
-            (Some(near), _) => (format!("unknown section `{name}`"), format!("did you mean {}?", written(near))),
-            (None, None) => {
-                let all: Vec<_> = SECTIONS.iter().map(|(section, _)| written(section)).collect();
-                (format!("unknown section `{name}`"), format!("sections are {}", all.join(", ")))
-            }
-        };
-        walk.problem(key.span(), message, hint);
     }
 }
 
@@ -251,10 +178,6 @@ fn repository(root: &Root<'_>) -> Repository {
 
 fn data(root: &Root<'_>) -> Vec<Data> {
     let sections = root.sections("data");
-    if let Some(first) = sections.first() {
-        let why = "data is not granted, hidden or hashed yet: runs see what lies in their tree";
-        root.walk.unused("data", &first.header, true, why);
-    }
     sections
         .iter()
         .map(|section| {

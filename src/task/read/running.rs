@@ -20,8 +20,6 @@ const SETUP_WALL: Duration = Duration::from_secs(20 * 60);
 
 pub(super) fn setup(root: &Root<'_>) -> Option<Setup> {
     let section = root.section("setup")?;
-    let why = "it is not run yet; build what it builds before the study, with the interpreter that [run] command names";
-    section.walk.unused("setup", &section.header, true, why);
     Some(Setup {
         command: section.need_text("command", "\"python -m venv $SETUP && $SETUP/bin/pip install -r requirements.txt\"").value,
         wall: section.duration("wall", "\"20m\"").unwrap_or(SETUP_WALL),
@@ -136,15 +134,11 @@ pub(super) fn budget(root: &Root<'_>) -> Budget {
 
 pub(super) fn live(root: &Root<'_>) -> Live {
     let Some(section) = root.section("live") else { return Live::default() };
-    let live = Live {
+    Live {
         stdout: section.patterns("stdout", r"['loss: (?P<loss>[\d.]+)']"),
         files: section.globs("files", "[\"metrics.jsonl\"]"),
         primary: section.text("primary", "\"val_loss\"").map(|t| t.value),
-    };
-    if live.files.iter().any(|glob| glob.contains("tfevents")) {
-        section.walk.unused("live.files", &section.key_span("files"), false, "TensorBoard event files are not read yet");
     }
-    live
 }
 
 pub(super) fn sandbox(root: &Root<'_>) -> Sandbox {
