@@ -4,7 +4,7 @@ use crate::{
     model::KnobValue,
     propose::{
         knobs::{Kind, Knob},
-        samplers::{Domain, Param, Space, Value},
+        samplers::{Condition, Domain, Param, Space, Value},
     },
 };
 
@@ -30,7 +30,8 @@ impl<'a> Axis<'a> {
                 Domain::Float { lo: below, hi: *hi, log: *log && *lo > 0.0 }
             }
             Kind::Int { lo, hi, .. } if knob.powers_of_two => {
-                let (lo, hi) = ((*lo).max(1) as f64, (*hi).max(1) as f64);
+                let odd = odd_part(knob) as f64;
+                let (lo, hi) = ((*lo as f64 / odd).max(1.0), (*hi as f64 / odd).max(1.0));
                 Domain::Int { lo: lo.log2().ceil() as i64, hi: hi.log2().floor() as i64, log: false }
             }
             Kind::Int { lo, hi, log } => Domain::Int { lo: *lo, hi: *hi, log: *log && *lo >= 1 },
@@ -64,7 +65,9 @@ impl<'a> Axis<'a> {
                 // Zero stands in the middle of its share.
                 Value::Float(if self.knob.zero && v < *lo { (below * lo).sqrt() } else { v })
             }
-            (Kind::Int { .. }, _) if self.knob.powers_of_two => Value::Int(number?.max(1.0).log2().round() as i64),
+            (Kind::Int { .. }, _) if self.knob.powers_of_two => {
+                Value::Int((number? / odd_part(self.knob) as f64).max(1.0).log2().round() as i64)
+            }
             (Kind::Int { .. } | Kind::Float { .. }, _) => Value::Int(number?.round() as i64),
         })
     }
@@ -82,7 +85,8 @@ impl<'a> Axis<'a> {
             (Kind::Bool, Value::Choice(i)) => KnobValue::Bool(i > 0),
             (Kind::Choice(choices), Value::Choice(i)) => choices.get(i).cloned().unwrap_or_else(|| self.knob.value.clone()),
             (Kind::Int { lo, hi, .. }, Value::Int(v)) if self.knob.powers_of_two => {
-                KnobValue::Int(1i64.checked_shl(u32::try_from(v).unwrap_or(0)).unwrap_or(*hi).clamp(*lo, *hi))
+                let power = 1i64.checked_shl(u32::try_from(v).unwrap_or(0)).unwrap_or(*hi);
+                KnobValue::Int(power.saturating_mul(odd_part(self.knob)).clamp(*lo, *hi))
             }
             (Kind::Int { log, .. }, Value::Int(v)) => KnobValue::Int(if *log { round_int(v) } else { v }),
             (Kind::Float { lo, .. }, Value::Float(v)) if self.knob.zero && v < *lo => KnobValue::Float(0.0),
@@ -94,9 +98,35 @@ impl<'a> Axis<'a> {
     }
 }
 
-/// The space of all axes.
+/// The space of all axes, with the conditions among them. A condition on a knob that comes later, or that is not turned,
+/// is left out: then the knob counts always.
 pub(super) fn space(axes: &[Axis<'_>]) -> Space {
-    Space { params: axes.iter().map(|a| Param { name: a.knob.name.clone(), domain: a.domain, active: None }).collect() }
+    let condition = |i: usize, axis: &Axis<'_>| {
+        let active = axis.knob.active.as_ref()?;
+        let param = axes.iter().take(i).position(|a| a.knob.name == active.knob)?;
+        let of = |value: &KnobValue| match axes.get(param)?.encode(value)? {
+            Value::Choice(index) => Some(index),
+            Value::Float(_) | Value::Int(_) => None,
+        };
+        Some(Condition { param, equals: active.equals.iter().filter_map(of).collect() })
+    };
+    let param = |(i, axis): (usize, &Axis<'_>)| Param { name: axis.knob.name.clone(), domain: axis.domain, active: condition(i, axis) };
+    Space { params: axes.iter().enumerate().map(param).collect() }
+}
+
+/// The axes in an order in which a knob stands before those that wait for it.
+pub(super) fn ordered<'a>(knobs: &'a [Knob]) -> Vec<Axis<'a>> {
+    let mut axes: Vec<Axis<'a>> = knobs.iter().filter_map(Axis::new).collect();
+    axes.sort_by_key(|axis| axis.knob.active.is_some());
+    axes
+}
+
+/// What is left of a size after all halvings: 768 is 3 · 2⁸.
+fn odd_part(knob: &Knob) -> i64 {
+    match knob.value {
+        KnobValue::Int(v) if v > 0 => v >> v.trailing_zeros(),
+        KnobValue::Int(_) | KnobValue::Float(_) | KnobValue::Bool(_) | KnobValue::Choice(_) => 1,
+    }
 }
 
 /// About a hundred steps over a range.

@@ -208,8 +208,10 @@ impl<'r, 'a> Table<'r, 'a> {
         let mut written = Vec::with_capacity(point.len());
         let mut exact = Vec::with_capacity(point.len());
         for ((axis, value), parent) in self.axes.iter().zip(&point).zip(&self.parent) {
-            // An untouched knob keeps its value even where that is no point of the axis.
-            let knob_value = if value == parent || axis.is_trifle(value, parent) { axis.knob.value.clone() } else { axis.decode(value) };
+            // An untouched knob keeps its value even where that is no point of the axis; so does one that does not matter.
+            let idle = !self.space.is_active(exact.len(), &point);
+            let knob_value =
+                if idle || value == parent || axis.is_trifle(value, parent) { axis.knob.value.clone() } else { axis.decode(value) };
             exact.push(axis.encode(&knob_value).unwrap_or(*value));
             written.push(knob_value);
         }

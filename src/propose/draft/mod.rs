@@ -56,7 +56,7 @@ pub struct Seen {
 #[derive(Debug, thiserror::Error)]
 pub enum NoDraft {
     /// The tree has no knob.
-    #[error("no knob to turn in the editable Python files; list some under [[knob]] or use another proposer")]
+    #[error("no knob to turn in the editable files; list some under [[knob]] or use another proposer")]
     NoKnobs,
     /// Everything in reach was tried.
     #[error("all values of the {knobs} knobs around this parent were tried")]
@@ -93,6 +93,7 @@ pub fn anchor(parent: Discovery, baseline: &[Knob]) -> Vec<Knob> {
             knob.kind = first.kind.clone();
             knob.powers_of_two = first.powers_of_two;
             knob.zero = first.zero;
+            knob.active.clone_from(&first.active);
         }
     }
     knobs
@@ -100,7 +101,7 @@ pub fn anchor(parent: Discovery, baseline: &[Knob]) -> Vec<Knob> {
 
 /// Makes a proposal.
 pub fn draft(request: &Request<'_>) -> Result<Draft, NoDraft> {
-    let axes: Vec<Axis<'_>> = request.knobs.iter().filter_map(Axis::new).collect();
+    let axes: Vec<Axis<'_>> = axes::ordered(request.knobs);
     if axes.is_empty() {
         return Err(NoDraft::NoKnobs);
     }

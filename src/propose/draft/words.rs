@@ -8,7 +8,10 @@ use super::{
     choose::{Change, Chosen, Phase},
 };
 use crate::{
-    model::{Goal, KnobValue, number::short},
+    model::{
+        Goal, KnobValue,
+        number::{four, rough},
+    },
     propose::{
         knobs::Kind,
         samplers::{Outcome, Sampler},
@@ -70,7 +73,7 @@ fn reason(request: &Request<'_>, axis: &Axis<'_>, change: &Change) -> Option<Why
             return explores(if same == 0 { "it was never tried".into() } else { "every trial so far had it".into() });
         };
         let better = request.goal.better(best_with, best_without);
-        let text = format!("best {} {} with it in {same} of {n} trials, {} without", request.metric, short(best_with), short(best_without));
+        let text = format!("best {} {} with it in {same} of {n} trials, {} without", request.metric, four(best_with), four(best_without));
         return Some(Why { text, explores: !better });
     };
     let tried: Vec<f64> = ranked.iter().filter_map(|(v, _)| number(v)).collect();
@@ -79,10 +82,10 @@ fn reason(request: &Request<'_>, axis: &Axis<'_>, change: &Change) -> Option<Why
         return explores("no trial has a score yet".into());
     }
     if to > high {
-        return explores(format!("nothing above {} was tried", short(high)));
+        return explores(format!("nothing above {} was tried", four(high)));
     }
     if to < low {
-        return explores(format!("nothing below {} was tried", short(low)));
+        return explores(format!("nothing below {} was tried", four(low)));
     }
     // The claim that separates best: the top trials all stand on the new value's side of some place.
     let top: Vec<f64> = tried.iter().copied().take(top_of(n)).collect();
@@ -92,10 +95,10 @@ fn reason(request: &Request<'_>, axis: &Axis<'_>, change: &Change) -> Option<Why
     let best = if k == 1 { "the best".to_owned() } else { format!("the {k} best") };
     let sits = if k == 1 { "sits" } else { "sit" };
     if n >= 4 && to > from && low > from {
-        return Some(Why { text: format!("{best} of {n} trials {sits} at {} or above", short(low)), explores: false });
+        return Some(Why { text: format!("{best} of {n} trials {sits} at {} or above", four(low)), explores: false });
     }
     if n >= 4 && to < from && high < from {
-        return Some(Why { text: format!("{best} of {n} trials {sits} at {} or below", short(high)), explores: false });
+        return Some(Why { text: format!("{best} of {n} trials {sits} at {} or below", four(high)), explores: false });
     }
     if let Some((place, seen)) = good_neighbour(request, axis, change).filter(|_| n >= 4) {
         let value = seen.knobs.get(&axis.knob.name).map(ToString::to_string).unwrap_or_default();
@@ -181,10 +184,10 @@ pub(super) fn reasoning(request: &Request<'_>, axes: &[Axis<'_>], chosen: &Chose
     let mut seen = format!("{} trials with a score, {} failed, {pending} pending", chosen.n_scores, chosen.n_crashes);
     let best = scores.iter().copied().reduce(|a, b| if request.goal.better(b.1, a.1) { b } else { a });
     if let Some((trial, score)) = best {
-        let _ = write!(seen, "; best {} {} ({})", request.metric, short(score), trial.trial);
+        let _ = write!(seen, "; best {} {} ({})", request.metric, four(score), trial.trial);
     }
     if let Some(sd) = request.noise_sd {
-        let _ = write!(seen, "; noise of one run {}", short(sd));
+        let _ = write!(seen, "; noise of one run {}", rough(sd));
     }
     lines.push(seen);
     lines.push(match (request.sampler, chosen.phase) {
@@ -221,9 +224,12 @@ fn range(axis: &Axis<'_>) -> String {
     let scale = |log: bool| if log { ", log" } else { "" };
     match &axis.knob.kind {
         Kind::Float { lo, hi, log } => {
-            format!("[{}, {}{}{}]", short(*lo), short(*hi), scale(*log), if axis.knob.zero { ", or 0" } else { "" })
+            format!("[{}, {}{}{}]", four(*lo), four(*hi), scale(*log), if axis.knob.zero { ", or 0" } else { "" })
         }
-        Kind::Int { lo, hi, .. } if axis.knob.powers_of_two => format!("[{lo}, {hi}, powers of two]"),
+        Kind::Int { lo, hi, .. } if axis.knob.powers_of_two => {
+            let power = matches!(axis.knob.value, KnobValue::Int(v) if v.count_ones() == 1);
+            format!("[{lo}, {hi}, {}]", if power { "powers of two" } else { "halved or doubled" })
+        }
         Kind::Int { lo, hi, log } => format!("[{lo}, {hi}{}]", scale(*log)),
         Kind::Bool => "{false, true}".into(),
         Kind::Choice(choices) => format!("{{{}}}", choices.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),

@@ -138,6 +138,108 @@ const NEVER: &[&str] = &[
     "magic",
     "separator",
     "encoding",
+    "task",
+    "dataset_name",
+    "experiment",
+    "repeat",
+    "repeats",
+    "runs",
+    "trials",
+    "itr",
+    "horizon",
+    "backend",
+    "project",
+    "entity",
+    "tag",
+    "tags",
+    "notes",
+    "master",
+    "addr",
+    "nodes",
+    "nproc",
+    "overwrite",
+    "fps",
+    "language",
+    "lang",
+    "locale",
+    "slurm",
+    "partition",
+    "bytes",
+    "inference",
+    "generate",
+    "predict",
+    "prediction",
+    "from",
+    "shard",
+    "shards",
+    "flops",
+    "flop",
+    "peak",
+    "history",
+];
+
+/// Names that mark the same where they are the whole last part: what is trained on, and how a run is called.
+const NEVER_WHOLE: &[&str] = &[
+    "data",
+    "dataset",
+    "datasets",
+    "target",
+    "features",
+    "split",
+    "mode",
+    "root",
+    "des",
+    "comment",
+    "description",
+    "inverse",
+    "job",
+    "action",
+];
+
+/// Words of texts whose choices the code's comparisons tell.
+const RECIPE: &[&str] = &[
+    "optimizer",
+    "optimiser",
+    "optim",
+    "opt",
+    "solver",
+    "scheduler",
+    "schedule",
+    "sched",
+    "lradj",
+    "activation",
+    "act",
+    "nonlinearity",
+    "norm",
+    "normalization",
+    "pool",
+    "pooling",
+    "init",
+    "initialization",
+    "embed",
+    "embedding",
+    "positional",
+    "pos",
+    "aggregation",
+    "aggr",
+    "augment",
+    "augmentation",
+    "attention",
+    "attn",
+    "fusion",
+    "decomp",
+    "method",
+    "loss",
+    "criterion",
+    "decay",
+    "weighting",
+    "backbone",
+    "arch",
+    "type",
+    "strategy",
+    "sampler",
+    "counts",
+    "kernel",
 ];
 
 /// Neighbouring words that mark the same.
@@ -164,7 +266,71 @@ const NEVER_PAIRS: &[(&str, &str)] = &[
     ("early", "exit"),
     ("sample", "rate"),
     ("is", "training"),
-    ("max", "bytes"),
+    ("enc", "in"),
+    ("dec", "in"),
+    ("c", "in"),
+    ("c", "out"),
+    ("pred", "len"),
+    ("label", "len"),
+    ("output", "attention"),
+    ("in", "chans"),
+    ("num", "class"),
+    ("n", "class"),
+    ("start", "epoch"),
+    ("start", "iter"),
+    ("start", "step"),
+    ("start", "level"),
+    ("num", "frames"),
+    ("world", "size"),
+    ("max", "keep"),
+    ("keep", "last"),
+    ("total", "limit"),
+];
+
+/// Words of how long a run trains.
+const LENGTHS: &[&str] = &["epoch", "epochs", "iter", "iters", "iteration", "iterations", "step", "steps", "updates", "passes", "tokens"];
+
+/// Words that make a length something else than the run's: a part of a schedule, a count inside a step.
+const PARTS: &[&str] = &[
+    "warmup",
+    "warm",
+    "warmdown",
+    "cooldown",
+    "decay",
+    "lr",
+    "schedule",
+    "scheduler",
+    "accumulation",
+    "accum",
+    "grad",
+    "gradient",
+    "patience",
+    "restart",
+    "restarts",
+    "per",
+    "batch",
+    "size",
+    "anneal",
+    "ramp",
+    "freeze",
+    "unfreeze",
+    "diffusion",
+    "rollout",
+    "unroll",
+    "inner",
+    "min",
+    "swa",
+    "ema",
+    "mixup",
+    "milestone",
+    "milestones",
+    "gamma",
+    "n_step",
+    "look",
+    "sinkhorn",
+    "power",
+    "newton",
+    "ns",
 ];
 
 /// Words of switches that are worth turning where a name alone tells (module variables in lower case).
@@ -192,6 +358,23 @@ const SWITCHES: &[&str] = &[
     "prenorm",
     "balanced",
     "weighted",
+    "independence",
+    "distil",
+    "warmup",
+    "ema",
+    "swa",
+    "amsgrad",
+    "flip",
+    "decay",
+    "amp",
+    "fp16",
+    "bf16",
+    "mixup",
+    "cutmix",
+    "clip",
+    "upsampling",
+    "dropout",
+    "regularize",
 ];
 
 /// The words of a name in lower case: `opt.learningRate` is `opt`, `learning`, `rate`.
@@ -217,9 +400,30 @@ pub(super) fn words(name: &str) -> Vec<String> {
 
 /// Whether a name marks something that no sampler may turn.
 pub(super) fn never(words: &[String]) -> bool {
-    let has = |word: &String| NEVER.contains(&word.as_str());
+    // `DEVICE_BATCH_SIZE` and `per_gpu_batch` are sizes, not devices.
+    let batch = words.iter().any(|w| w == "batch");
+    let has = |word: &String| NEVER.contains(&word.as_str()) && !(batch && matches!(word.as_str(), "device" | "gpu"));
+    // `test_cfg.nms_sigma` says how predictions are made of what was learned, not how they are measured.
+    let predicts = words.windows(2).any(|pair| matches!(pair, [a, b] if a == "test" && matches!(b.as_str(), "cfg" | "config")));
+    let has = |word: &String| has(word) && !(predicts && word == "test");
     let pair = |pair: &[String]| matches!(pair, [a, b] if NEVER_PAIRS.contains(&(a, b)));
     words.iter().any(has) || words.windows(2).any(pair)
+}
+
+/// Whether the last part of a name, as a whole, marks the same.
+pub(super) fn never_whole(leaf: &str) -> bool {
+    NEVER_WHOLE.contains(&leaf.to_ascii_lowercase().as_str())
+}
+
+/// Whether a whole number says how long a run trains: more of it only buys compute.
+pub(super) fn budget(words: &[String]) -> bool {
+    let has = |list: &[&str]| words.iter().any(|w| list.contains(&w.as_str()));
+    has(LENGTHS) && !has(PARTS)
+}
+
+/// Whether a text of this name is part of the recipe, so that the code's comparisons tell its choices.
+pub(super) fn recipe(words: &[String]) -> bool {
+    words.iter().any(|w| RECIPE.contains(&w.as_str()))
 }
 
 /// Whether a name in lower case is surely a switch of the recipe.
@@ -266,7 +470,24 @@ pub(super) fn family(words: &[String], whole: bool) -> Family {
         "heads",
         "head_dim",
         "top",
+        "topk",
         "k",
+        "factor",
+        "groups",
+        "stages",
+        "experts",
+        "leaves",
+        "kernels",
+        "expand",
+        "ratio",
+        "mult",
+        "multiplier",
+        "len",
+        "length",
+        "kernel",
+        "nlayer",
+        "nlayers",
+        "avg",
     ]);
     if whole {
         return match () {
@@ -296,6 +517,18 @@ pub(super) fn family(words: &[String], whole: bool) -> Family {
                 "context",
                 "features",
                 "rank",
+                "ff",
+                "feedforward",
+                "emb",
+                "seq",
+                "patch",
+                "window",
+                "latent",
+                "nhead",
+                "nheads",
+                "hid",
+                "chans",
+                "expansion",
             ]) =>
             {
                 Family::Width
@@ -305,13 +538,19 @@ pub(super) fn family(words: &[String], whole: bool) -> Family {
         };
     }
     match () {
-        () if has(&["dropout", "drop", "droppath", "dropconnect"]) => Family::Dropout,
-        () if has(&["wd", "l1", "l2", "ridge", "lambda", "regularization", "regularisation", "reg", "penalty"]) => Family::WeightDecay,
+        () if has(&["dropout", "drop", "droppath", "dropconnect", "pdrop", "droprate", "dropedge", "dpr"]) => Family::Dropout,
+        () if has(&["wd", "l1", "l2", "weightdecay", "ridge", "lambda", "regularization", "regularisation", "reg", "penalty"]) => {
+            Family::WeightDecay
+        }
         () if has(&["decay"]) && has(&["weight", "weights"]) => Family::WeightDecay,
         () if has(&["beta2", "ema", "polyak"]) => Family::Average,
         () if has(&["momentum", "beta1", "beta", "betas", "mu"]) => Family::Momentum,
         () if has(&["decay", "gamma", "anneal"]) => Family::Decay,
-        () if has(&["lr", "lrs", "eta"]) || (has(&["learning"]) && has(&["rate"])) => Family::LearningRate,
+        // A share of the learning rate is a share.
+        () if has(&["frac", "fraction", "ratio"]) => Family::Probability,
+        () if has(&["lr", "lrs", "eta", "lr0", "lrf", "learningrate", "step_size"]) || (has(&["learning"]) && has(&["rate"])) => {
+            Family::LearningRate
+        }
         () if has(&["smoothing"]) && has(&["label"]) => Family::LabelSmoothing,
         () if has(&[
             "prob",
@@ -345,7 +584,21 @@ pub(super) fn family(words: &[String], whole: bool) -> Family {
             "alpha",
             "init",
             "norm",
+            "l2norm",
             "weight",
+            "coef",
+            "coeff",
+            "coefficient",
+            "margin",
+            "radius",
+            "factor",
+            "mult",
+            "multiplier",
+            "delta",
+            "epsilon",
+            "strength",
+            "clipnorm",
+            "power",
         ]) =>
         {
             Family::Scale

@@ -2,7 +2,8 @@
 
 use super::{
     Form, Knob,
-    python::{self, Found},
+    format::Format,
+    found::{self, Found},
 };
 use crate::model::KnobValue;
 
@@ -66,14 +67,16 @@ pub fn rewrite(source: &str, changes: &[(&Knob, KnobValue)]) -> Result<String, R
         at = knob.place.end;
     }
     out.push_str(source.get(at..).unwrap_or_default());
-    prove(source, &out, &ordered)?;
+    // What is no file of a known format is Python: so it was before there were others.
+    let format = ordered.first().and_then(|(knob, _)| Format::of(&knob.path)).unwrap_or(Format::Python);
+    prove(format, source, &out, &ordered)?;
     Ok(out)
 }
 
 /// Reads both versions and compares them literal by literal.
-fn prove(before: &str, after: &str, changes: &[&(&Knob, KnobValue)]) -> Result<(), RewriteError> {
-    let old = python::literals(before).map_err(RewriteError::Unproven)?;
-    let new = python::literals(after).map_err(RewriteError::Unproven)?;
+fn prove(format: Format, before: &str, after: &str, changes: &[&(&Knob, KnobValue)]) -> Result<(), RewriteError> {
+    let old = format.literals(before).map_err(RewriteError::Unproven)?;
+    let new = format.literals(after).map_err(RewriteError::Unproven)?;
     if old.len() != new.len() {
         return Err(RewriteError::Unproven(format!("{} literals instead of {}", new.len(), old.len())));
     }
@@ -108,11 +111,40 @@ fn literal(knob: &Knob, value: &KnobValue) -> Option<String> {
         // Equal values keep their spelling, `1e-03` and `.5` alike.
         _ if *value == knob.value => Some(text.to_owned()),
         (Form::Number, KnobValue::Int(v)) => Some(int(text, *v)),
-        (Form::Number, KnobValue::Float(v)) if v.is_finite() => Some(float(text, *v)),
-        (Form::Word, KnobValue::Bool(v)) => Some(if *v { "True" } else { "False" }.into()),
+        (Form::Number, KnobValue::Float(v)) if v.is_finite() => {
+            let yaml = matches!(Format::of(&knob.path), Some(Format::Yaml));
+            Some(if yaml { yaml_float(text, *v) } else { float(text, *v) })
+        }
+        (Form::Power, KnobValue::Int(v)) if *v > 0 && v.count_ones() == 1 => {
+            let head = text.trim_end_matches(|c: char| c.is_ascii_digit());
+            Some(format!("{head}{}", v.trailing_zeros()))
+        }
+        (Form::Word, KnobValue::Bool(v)) => word(text, *v),
+        (Form::Bare, KnobValue::Choice(v)) if found::is_plain(v) => Some(v.clone()),
         (Form::Action, KnobValue::Bool(v)) => quoted(text, if *v { "store_false" } else { "store_true" }),
         (Form::Text, KnobValue::Choice(v)) => quoted(text, v),
         _ => None,
+    }
+}
+
+/// A switch in the spelling of the old one: `yes` becomes `no`, `TRUE` becomes `FALSE`.
+fn word(text: &str, value: bool) -> Option<String> {
+    const PAIRS: &[(&str, &str)] =
+        &[("True", "False"), ("true", "false"), ("TRUE", "FALSE"), ("yes", "no"), ("Yes", "No"), ("on", "off"), ("On", "Off")];
+    let (yes, no) = PAIRS.iter().find(|(yes, no)| *yes == text || *no == text)?;
+    Some(if value { yes } else { no }.to_string())
+}
+
+/// PyYAML reads `2e-5` as a text: scientific notation needs a dot and a sign there. One that was written so stays.
+fn yaml_float(text: &str, value: f64) -> String {
+    let out = float(text, value);
+    match out.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) if !text.contains(['e', 'E']) => {
+            let dot = if mantissa.contains('.') { "" } else { ".0" };
+            let sign = if exponent.starts_with('-') { "" } else { "+" };
+            format!("{mantissa}{dot}e{sign}{exponent}")
+        }
+        _ => out,
     }
 }
 

@@ -14,6 +14,7 @@ mod tpe;
 pub use space::{Condition, Domain, Param, Space, Value};
 pub use tpe::Model;
 
+use crate::model::splitmix64;
 use std::collections::HashSet;
 
 /// Which sampler.
@@ -82,12 +83,4 @@ pub fn suggest(sampler: Sampler, space: &Space, history: &[Observation], seed: u
 /// A generator for one decision. Neighbouring seeds are mixed first (splitmix64), so that they share nothing.
 pub fn rng(seed: u64) -> fastrand::Rng {
     fastrand::Rng::with_seed(splitmix64(seed))
-}
-
-/// Source: Steele, Lea and Flood 2014; test vector in `benches/samplers.rs`.
-pub fn splitmix64(x: u64) -> u64 {
-    let x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let z = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }

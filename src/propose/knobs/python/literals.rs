@@ -1,98 +1,42 @@
-//! Reads the literals of a Python file that a name tells apart: constants, dictionaries, defaults of arguments and fields.
+//! Reads the literals of a Python module that a name tells apart: constants, dictionaries, short lists, defaults of fields
+//! and parameters. What calls say (argparse, click, the environment) is read in `calls`.
 //!
-//! Knows nothing of ranges: what is a knob is decided in `ranges`. Expressions (`2**14`, `4 * 64`) are left alone.
+//! Expressions are left alone, but for a power of two (`2**14`), which stays one, and a product of whole numbers (`5 * 8`),
+//! which becomes its value.
 
-use super::Form;
+use super::super::{
+    Form,
+    found::{Found, Site},
+};
 use crate::model::KnobValue;
-use ruff_python_ast::{Arguments, Expr, Number, Stmt, UnaryOp};
+use ruff_python_ast::{Expr, Number, Operator, Stmt, UnaryOp};
 use ruff_text_size::{Ranged, TextRange};
-use std::{collections::BTreeMap, ops::Range};
+use std::collections::BTreeMap;
 
-/// Larger files are not read: no training script is, and the parser's stack is sized by the length.
-const LARGEST: usize = 1 << 20;
+/// Items of a list of numbers that is still a setting (betas, strides), not data.
+const MOST_ITEMS: usize = 4;
 
-/// Where a literal was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Site {
-    /// A constant of the module, in capitals.
-    Constant,
-    /// A variable of the module, assigned once.
-    Variable,
-    /// A value of a dictionary.
-    Entry,
-    /// The default of an argparse argument.
-    Argument,
-    /// The default of a class attribute or dataclass field.
-    Field,
-    /// The default of a function's parameter.
-    Parameter,
-}
-
-/// A literal with its name.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Found {
-    pub name: String,
-    pub place: Range<usize>,
-    pub line: usize,
-    pub value: KnobValue,
-    pub text: String,
-    pub form: Form,
-    pub site: Site,
-    /// Choices of an argparse argument.
-    pub choices: Vec<KnobValue>,
-    /// The type says that it is a float, though the literal may be whole.
-    pub float: bool,
-}
-
-/// Returns the named literals of a file in the order of their places, or why it cannot be read.
-///
-/// The parser grows its stack by itself, but its tree is dropped recursively; so both happen on a thread whose stack
-/// fits the worst nesting that a text of this length can hold.
-pub(super) fn literals(source: &str) -> Result<Vec<Found>, String> {
-    if source.len() > LARGEST {
-        return Err(format!("{} bytes are more than a Python file of {LARGEST} bytes that is searched for knobs", source.len()));
-    }
-    let stack = (8 << 20) + 512 * source.len();
-    std::thread::scope(|scope| {
-        let worker = std::thread::Builder::new().name("knobs".into()).stack_size(stack).spawn_scoped(scope, || read(source));
-        match worker {
-            Ok(handle) => handle.join().unwrap_or_else(|_| Err("the Python parser gave up on it".into())),
-            Err(error) => Err(format!("no thread to parse it: {error}")),
-        }
-    })
-}
-
-fn read(source: &str) -> Result<Vec<Found>, String> {
-    let parsed = ruff_python_parser::parse_module(source).map_err(|error| {
-        let start = usize::from(error.location.start());
-        format!("not valid Python, line {}: {}", line_of(source, start), error.error)
-    })?;
+/// The named literals of a module's statements.
+pub(super) fn literals(source: &str, suite: &[Stmt]) -> Vec<Found> {
     let mut reader = Reader { source, assigned: BTreeMap::new(), out: Vec::new() };
-    for statement in parsed.suite() {
+    for statement in suite {
         reader.count_assignments(statement);
     }
-    for statement in parsed.suite() {
+    for statement in suite {
         reader.module_statement(statement);
     }
-    let mut out = reader.out;
-    out.sort_by_key(|f| f.place.start);
-    out.dedup_by_key(|f| f.place.start);
-    Ok(out)
+    reader.out
 }
 
-fn line_of(source: &str, offset: usize) -> usize {
-    source.as_bytes().iter().take(offset).filter(|b| **b == b'\n').count() + 1
-}
-
-struct Reader<'s> {
-    source: &'s str,
+pub(super) struct Reader<'s> {
+    pub(super) source: &'s str,
     /// How often the module assigns a name.
     assigned: BTreeMap<&'s str, usize>,
-    out: Vec<Found>,
+    pub(super) out: Vec<Found>,
 }
 
 impl<'s> Reader<'s> {
-    fn slice(&self, range: TextRange) -> &'s str {
+    pub(super) fn slice(&self, range: TextRange) -> &'s str {
         self.source.get(usize::from(range.start())..usize::from(range.end())).unwrap_or_default()
     }
 
@@ -121,11 +65,11 @@ impl<'s> Reader<'s> {
 
     fn module_statement(&mut self, statement: &Stmt) {
         match statement {
-            Stmt::Assign(s) => {
-                if let [Expr::Name(target)] = s.targets.as_slice() {
-                    self.assignment(self.slice(target.range()), &s.value, false);
-                }
-            }
+            Stmt::Assign(s) => match s.targets.as_slice() {
+                [Expr::Name(target)] => self.assignment(self.slice(target.range()), &s.value, false),
+                [target] => self.member(target, &s.value),
+                _ => {}
+            },
             Stmt::AnnAssign(s) => {
                 if let (Expr::Name(target), Some(value)) = (&*s.target, &s.value) {
                     let float = self.slice(s.annotation.range()) == "float";
@@ -134,9 +78,48 @@ impl<'s> Reader<'s> {
             }
             Stmt::ClassDef(class) => self.class(class),
             Stmt::FunctionDef(function) => self.function(function),
+            Stmt::If(branch) if self.slice(branch.test.range()).starts_with("__name__") => {
+                for inner in &branch.body {
+                    if let Stmt::Assign(_) | Stmt::AnnAssign(_) = inner {
+                        self.module_statement(inner);
+                    }
+                }
+            }
             _ => {}
         }
-        self.arguments(statement);
+        self.calls(statement);
+    }
+
+    /// `config.opt.lr = 0.1` and `hyp['opt']['lr'] = 0.1`, where the root's name says that it holds settings.
+    fn member(&mut self, target: &Expr, value: &Expr) {
+        const ROOTS: &[&str] =
+            &["config", "cfg", "conf", "hp", "hyp", "hps", "hparams", "params", "args", "opt", "opts", "settings", "c", "flags"];
+        let mut parts: Vec<String> = Vec::new();
+        let mut at = target;
+        loop {
+            match at {
+                Expr::Name(name) => {
+                    let root = self.slice(name.range());
+                    if parts.is_empty() || !ROOTS.contains(&root.to_ascii_lowercase().as_str()) {
+                        return;
+                    }
+                    parts.push(root.to_owned());
+                    break;
+                }
+                Expr::Attribute(attribute) => {
+                    parts.push(self.slice(attribute.attr.range()).to_owned());
+                    at = &attribute.value;
+                }
+                Expr::Subscript(subscript) => {
+                    let Expr::StringLiteral(key) = &*subscript.slice else { return };
+                    parts.push(key.value.to_str().to_owned());
+                    at = &subscript.value;
+                }
+                _ => return,
+            }
+        }
+        parts.reverse();
+        self.value(&parts.join("."), value, Site::Entry, false);
     }
 
     fn assignment(&mut self, name: &str, value: &Expr, float: bool) {
@@ -148,7 +131,7 @@ impl<'s> Reader<'s> {
     }
 
     /// Takes a literal, or the literals of a dictionary.
-    fn value(&mut self, name: &str, value: &Expr, site: Site, float: bool) {
+    pub(super) fn value(&mut self, name: &str, value: &Expr, site: Site, float: bool) {
         match value {
             Expr::Dict(dict) => {
                 for item in &dict.items {
@@ -167,6 +150,8 @@ impl<'s> Reader<'s> {
                     }
                 }
             }
+            Expr::Tuple(tuple) => self.items(name, &tuple.elts),
+            Expr::List(list) => self.items(name, &list.elts),
             literal => {
                 if let Some((value, form)) = self.literal(literal) {
                     self.push(name.to_owned(), literal.range(), value, form, site, float);
@@ -175,25 +160,34 @@ impl<'s> Reader<'s> {
         }
     }
 
-    fn push(&mut self, name: String, range: TextRange, value: KnobValue, form: Form, site: Site, float: bool) -> Option<&mut Found> {
+    /// The numbers of a short list, by index.
+    fn items(&mut self, name: &str, items: &[Expr]) {
+        let numbers: Vec<_> = items.iter().map(|i| self.literal(i).filter(|(_, form)| *form == Form::Number)).collect();
+        if items.len() <= MOST_ITEMS && numbers.iter().all(Option::is_some) {
+            for (i, (item, (value, form))) in items.iter().zip(numbers.into_iter().flatten()).enumerate() {
+                self.push(format!("{name}.{i}"), item.range(), value, form, Site::Item, false);
+            }
+        }
+    }
+
+    pub(super) fn push(
+        &mut self,
+        name: String,
+        range: TextRange,
+        value: KnobValue,
+        form: Form,
+        site: Site,
+        float: bool,
+    ) -> Option<&mut Found> {
         let place = usize::from(range.start())..usize::from(range.end());
-        let float = float || matches!(value, KnobValue::Float(_));
-        self.out.push(Found {
-            name,
-            line: line_of(self.source, place.start),
-            text: self.slice(range).to_owned(),
-            place,
-            value,
-            form,
-            site,
-            choices: Vec::new(),
-            float,
-        });
+        let mut found = Found::new(name, self.source, place, value, form, site);
+        found.float |= float;
+        self.out.push(found);
         self.out.last_mut()
     }
 
     /// The value of a literal that can be rewritten, and how it is written.
-    fn literal(&self, expr: &Expr) -> Option<(KnobValue, Form)> {
+    pub(super) fn literal(&self, expr: &Expr) -> Option<(KnobValue, Form)> {
         match expr {
             Expr::BooleanLiteral(b) => Some((KnobValue::Bool(b.value), Form::Word)),
             Expr::NumberLiteral(n) => self.number(&n.value, n.range(), false).map(|v| (v, Form::Number)),
@@ -201,6 +195,15 @@ impl<'s> Reader<'s> {
                 Expr::NumberLiteral(n) => self.number(&n.value, n.range(), true).map(|v| (v, Form::Number)),
                 _ => None,
             },
+            Expr::BinOp(power) if power.op == Operator::Pow => {
+                let (base, exponent) = (self.slice(power.left.range()), self.slice(power.right.range()));
+                let value = exponent.parse().ok().filter(|n| base == "2" && (1..=40).contains(n)).and_then(|n| 1i64.checked_shl(n));
+                value.map(|v| (KnobValue::Int(v), Form::Power))
+            }
+            Expr::BinOp(product) if product.op == Operator::Mult => {
+                let (left, right) = (self.factor(&product.left, 8)?, self.factor(&product.right, 8)?);
+                left.checked_mul(right).map(|v| (KnobValue::Int(v), Form::Number))
+            }
             Expr::StringLiteral(s) => {
                 let text = self.slice(s.range());
                 let plain = !s.value.is_implicit_concatenated() && text.starts_with(['"', '\'']) && !text.contains(['\\', '\n', '\r']);
@@ -209,6 +212,26 @@ impl<'s> Reader<'s> {
             }
             _ => None,
         }
+    }
+
+    /// A positive whole number, or a power or product of such.
+    fn factor(&self, expr: &Expr, depth: usize) -> Option<i64> {
+        let value = match expr {
+            Expr::BinOp(product) if product.op == Operator::Mult => {
+                let depth = depth.checked_sub(1)?;
+                self.factor(&product.left, depth)?.checked_mul(self.factor(&product.right, depth)?)?
+            }
+            Expr::BinOp(power) if power.op == Operator::Pow => match self.literal(expr)? {
+                (KnobValue::Int(value), _) => value,
+                (KnobValue::Float(_) | KnobValue::Bool(_) | KnobValue::Choice(_), _) => return None,
+            },
+            Expr::NumberLiteral(n) => match self.number(&n.value, n.range(), false)? {
+                KnobValue::Int(value) => value,
+                KnobValue::Float(_) | KnobValue::Bool(_) | KnobValue::Choice(_) => return None,
+            },
+            _ => return None,
+        };
+        (value > 0).then_some(value)
     }
 
     fn number(&self, number: &Number, range: TextRange, negative: bool) -> Option<KnobValue> {
@@ -230,26 +253,64 @@ impl<'s> Reader<'s> {
         if class.arguments.as_ref().is_some_and(|bases| bases.args.iter().any(base)) {
             return;
         }
+        let holds_settings = ["config", "hparam", "hyper", "setting", "args", "options", "params"];
+        let lower = class_name.to_ascii_lowercase();
         for statement in &class.body {
-            let (target, value, float) = match statement {
+            let (target, value, annotation) = match statement {
                 Stmt::Assign(s) => match s.targets.as_slice() {
-                    [Expr::Name(target)] => (target, &s.value, false),
+                    [Expr::Name(target)] => (target, &s.value, None),
                     _ => continue,
                 },
                 Stmt::AnnAssign(s) => match (&*s.target, &s.value) {
-                    (Expr::Name(target), Some(value)) => (target, value, self.slice(s.annotation.range()) == "float"),
+                    (Expr::Name(target), Some(value)) => (target, value, Some(&s.annotation)),
                     _ => continue,
                 },
+                Stmt::FunctionDef(init)
+                    if self.slice(init.name.range()) == "__init__" && holds_settings.iter().any(|h| lower.contains(h)) =>
+                {
+                    self.members(class_name, init);
+                    continue;
+                }
                 _ => continue,
             };
             let name = format!("{class_name}.{}", self.slice(target.range()));
+            let float = annotation.is_some_and(|a| self.slice(a.range()) == "float");
+            let before = self.out.len();
             match &**value {
-                Expr::Call(call) if self.callee(&call.func) == "field" => {
-                    if let Some(default) = call.arguments.find_keyword("default") {
-                        self.value(&name, &default.value, Site::Field, float);
+                // dataclasses, attrs and pydantic: `field(default=…)`, `attr.ib(…)`, `Field(0.1, …)`.
+                Expr::Call(call) if matches!(self.callee(&call.func), "field" | "ib" | "attrib" | "Field") => {
+                    let default = call.arguments.find_keyword("default").map(|k| &k.value);
+                    if let Some(default) = default.or_else(|| call.arguments.args.first()) {
+                        self.value(&name, default, Site::Field, float);
                     }
                 }
                 value => self.value(&name, value, Site::Field, float),
+            }
+            // `Literal["adam", "sgd"]` names the choices.
+            if let (Some(Expr::Subscript(annotation)), Some(found)) = (annotation.map(|a| &**a), self.out.len().checked_sub(before + 1))
+                && self.callee(&annotation.value) == "Literal"
+                && found == 0
+            {
+                let choices = match &*annotation.slice {
+                    Expr::Tuple(tuple) => self.literal_values(&tuple.elts),
+                    _ => Vec::new(),
+                };
+                if let Some(found) = self.out.last_mut() {
+                    found.choices = choices;
+                }
+            }
+        }
+    }
+
+    /// `self.lr = 0.1` in the constructor of a class that holds settings.
+    fn members(&mut self, class_name: &str, init: &ruff_python_ast::StmtFunctionDef) {
+        for statement in &init.body {
+            if let Stmt::Assign(s) = statement
+                && let [Expr::Attribute(target)] = s.targets.as_slice()
+                && self.slice(target.value.range()) == "self"
+            {
+                let name = format!("{class_name}.{}", self.slice(target.attr.range()));
+                self.value(&name, &s.value, Site::Field, false);
             }
         }
     }
@@ -268,9 +329,16 @@ impl<'s> Reader<'s> {
                 self.value(&format!("{name}.{parameter}"), default, Site::Parameter, float);
             }
         }
+        for statement in &function.body {
+            if let Stmt::Assign(s) = statement
+                && let [target @ (Expr::Attribute(_) | Expr::Subscript(_))] = s.targets.as_slice()
+            {
+                self.member(target, &s.value);
+            }
+        }
     }
 
-    fn callee(&self, func: &Expr) -> &'s str {
+    pub(super) fn callee(&self, func: &Expr) -> &'s str {
         match func {
             Expr::Name(name) => self.slice(name.range()),
             Expr::Attribute(attribute) => self.slice(attribute.attr.range()),
@@ -278,61 +346,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// `….add_argument(…)` as a statement, at any depth.
-    fn arguments(&mut self, statement: &Stmt) {
-        let call = match statement {
-            Stmt::Expr(s) => Some(&s.value),
-            Stmt::Assign(s) => Some(&s.value),
-            _ => None,
-        };
-        if let Some(Expr::Call(call)) = call.map(|c| &**c)
-            && matches!(&*call.func, Expr::Attribute(_))
-            && self.callee(&call.func) == "add_argument"
-        {
-            self.argument(&call.arguments);
-        }
-        for inner in children(statement) {
-            self.arguments(inner);
-        }
-    }
-
-    fn argument(&mut self, arguments: &Arguments) {
-        let text = |expr: &Expr| match expr {
-            Expr::StringLiteral(s) => Some(s.value.to_str().to_owned()),
-            _ => None,
-        };
-        let flags: Vec<String> = arguments.args.iter().filter_map(text).collect();
-        let dest = arguments.find_keyword("dest").and_then(|k| text(&k.value));
-        let flag = flags.iter().find(|f| f.starts_with("--")).or_else(|| flags.first());
-        let Some(name) = dest.or_else(|| flag.map(|f| f.trim_start_matches('-').replace('-', "_"))) else { return };
-        if name.is_empty() {
-            return;
-        }
-        let kind = arguments.find_keyword("type").map_or("", |k| self.callee(&k.value));
-        if let Some(default) = arguments.find_keyword("default") {
-            let Some((value, form)) = self.literal(&default.value) else { return };
-            let choices = match arguments.find_keyword("choices").map(|k| &k.value) {
-                Some(Expr::List(list)) => self.literal_values(&list.elts),
-                Some(Expr::Tuple(tuple)) => self.literal_values(&tuple.elts),
-                _ => Vec::new(),
-            };
-            // A value of type `int` is parsed from a string default too; such a literal is left alone.
-            if form == Form::Text && !matches!(kind, "" | "str") {
-                return;
-            }
-            if let Some(found) = self.push(name, default.value.range(), value, form, Site::Argument, kind == "float") {
-                found.choices = choices;
-            }
-        } else if let Some(action) = arguments.find_keyword("action")
-            && let Some((KnobValue::Choice(word), Form::Text)) = self.literal(&action.value)
-            && matches!(word.as_str(), "store_true" | "store_false")
-        {
-            let value = KnobValue::Bool(word == "store_false");
-            self.push(name, action.value.range(), value, Form::Action, Site::Argument, false);
-        }
-    }
-
-    fn literal_values(&self, exprs: &[Expr]) -> Vec<KnobValue> {
+    pub(super) fn literal_values(&self, exprs: &[Expr]) -> Vec<KnobValue> {
         exprs.iter().filter_map(|e| self.literal(e)).map(|(value, _)| value).collect()
     }
 }
@@ -356,7 +370,7 @@ fn contains_global(statement: &Stmt) -> bool {
 }
 
 /// The statements inside a statement.
-fn children(statement: &Stmt) -> Vec<&Stmt> {
+pub(super) fn children(statement: &Stmt) -> Vec<&Stmt> {
     let mut out: Vec<&Stmt> = Vec::new();
     match statement {
         Stmt::FunctionDef(s) => out.extend(s.body.iter()),
