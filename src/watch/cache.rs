@@ -54,6 +54,16 @@ impl Mark {
         Self { p: path.to_owned(), b: place.begin, o: place.offset, h: place.before, n: taken }
     }
 
+    /// Of a file that is read as a whole: how many readings it gave, and their fingerprint.
+    pub(super) fn whole(path: &str, (n, print): (u64, u64)) -> Self {
+        Self { p: path.to_owned(), b: 0, o: 0, h: print, n }
+    }
+
+    /// What `whole` was made of.
+    pub(super) fn readings(&self) -> (u64, u64) {
+        (self.n, self.h)
+    }
+
     pub(super) fn place(&self) -> Place {
         Place { begin: self.b, offset: self.o, before: self.h }
     }

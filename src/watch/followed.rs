@@ -3,10 +3,12 @@
 use super::{
     cache::{Cache, Mark},
     discover::Globs,
+    names::{self, Fate, Names},
     reader::{Format, Losses, Patterns, Reader, Reading},
-    tail::{Links, Look, Mood, Tail},
+    tail::{self, Links, Look, Mood, Tail},
     wake::{Wake, is_remote},
     watcher::{Plan, Seen, Totals, WatchError},
+    whole::Whole,
 };
 use crate::model::{Batch, Millis, Point, curve};
 use std::{
@@ -41,6 +43,7 @@ pub(super) struct Followed {
     restored: BTreeMap<String, Mark>,
     cache: Cache,
     counts: HashMap<Arc<str>, u64>,
+    names: Names,
     totals: Totals,
     pending: Vec<Point>,
     unstored: bool,
@@ -57,7 +60,12 @@ pub(super) struct Followed {
 /// One file of a run.
 struct Source {
     name: String,
+    path: PathBuf,
+    /// See `names`.
+    log: Arc<str>,
     tail: Tail,
+    /// Instead of the tail, for a format that is written anew each time.
+    whole: Option<Whole>,
     format: Format,
     reader: Box<dyn Reader>,
     taken: u64,
@@ -77,7 +85,8 @@ struct Fresh {
 impl Followed {
     /// Prepares a run, with what its cache already holds.
     pub(super) fn new(plan: Plan) -> Result<Self, WatchError> {
-        let patterns = Arc::new(Patterns::compile(&plan.patterns, plan.primary.as_deref(), &plan.printed)?);
+        let patterns = Patterns::compile(&plan.patterns, plan.primary.as_deref(), &plan.printed)?;
+        let patterns = Arc::new(if plan.automatic { patterns.and_automatic() } else { patterns });
         let globs = Globs::compile(&plan.files)?;
         let mut counts: HashMap<Arc<str>, u64> = HashMap::new();
         let mut totals = Totals::default();
@@ -96,6 +105,7 @@ impl Followed {
             restored,
             cache,
             counts,
+            names: Names::default(),
             totals,
             pending: Vec::new(),
             unstored: false,
@@ -146,15 +156,19 @@ impl Followed {
     }
 
     fn follow(&mut self, name: String, path: PathBuf, format: Format, links: Links) {
-        let mut tail = Tail::new(path, links);
+        let mark = self.restored.remove(&name);
+        let whole = format.whole().then(|| Whole::new(path.clone(), links, mark.as_ref().map(Mark::readings)));
+        let mut tail = Tail::new(path.clone(), links);
         let mut skip = 0;
-        if let Some(mark) = self.restored.remove(&name)
+        if let Some(mark) = mark.filter(|_| whole.is_none())
             && tail.holds(&mark.place())
         {
             tail.begin_at(mark.place().begin);
             skip = mark.n;
         }
-        self.files.push(Source { name, tail, format, reader: format.reader(&self.patterns), taken: 0, skip, headed: false, broken: false });
+        let reader = format.reader(&path, &self.patterns);
+        let log = names::log(&name, format);
+        self.files.push(Source { name, path, log, tail, whole, format, reader, taken: 0, skip, headed: false, broken: false });
     }
 
     fn note(&mut self, text: String) {
@@ -175,6 +189,10 @@ impl Followed {
         let mut files = std::mem::take(&mut self.files);
         for source in &mut files {
             let mut read = Fresh::default();
+            if source.whole.is_some() {
+                self.reread(source, mood, at);
+                continue;
+            }
             match source.look(&self.patterns, mood, now, buffer, &mut read) {
                 Ok(look) => {
                     more |= look.more;
@@ -182,16 +200,13 @@ impl Followed {
                         self.take(source, read.old, at);
                         self.lose(read.losses);
                         (source.taken, source.skip) = (0, 0);
+                        self.names.begin_again(&source.log);
                     }
                     if look.skipped > 0 {
                         self.note(format!("{}: the first {} bytes of a huge file are not read", source.name, look.skipped));
                     }
                 }
-                Err(error) if !source.broken => {
-                    source.broken = true;
-                    self.note(format!("{}: cannot be read: {error}", source.name));
-                }
-                Err(_) => {}
+                Err(error) => self.broke(source, &error),
             }
             self.take(source, read.new, at);
         }
@@ -199,10 +214,39 @@ impl Followed {
         more
     }
 
+    fn broke(&mut self, source: &mut Source, error: &io::Error) {
+        if !source.broken {
+            source.broken = true;
+            self.note(format!("{}: cannot be read: {error}", source.name));
+        }
+    }
+
+    /// Looks at a file that is written anew each time.
+    fn reread(&mut self, source: &mut Source, mood: Mood, at: Millis) {
+        let Some(whole) = &mut source.whole else { return };
+        match whole.look(source.format, &self.patterns, mood) {
+            Ok(None) => {}
+            Ok(Some(state)) if state.lines => {
+                // It is read on as what it is, from its beginning; what it gave as a document were its first lines.
+                source.skip = whole.given().0;
+                source.whole = None;
+                source.format = Format::JsonLines;
+                source.reader = source.format.reader(&source.path, &self.patterns);
+            }
+            Ok(Some(state)) => {
+                if mood == Mood::Final {
+                    self.lose(state.losses);
+                }
+                self.take(source, state.fresh, at);
+            }
+            Err(error) => self.broke(source, &error),
+        }
+    }
+
     /// The run has ended: half lines are whole ones.
     pub(super) fn finish(&mut self, at: Millis) -> Totals {
         let mut files = std::mem::take(&mut self.files);
-        for source in &mut files {
+        for source in files.iter_mut().filter(|source| source.whole.is_none()) {
             let mut readings = Vec::new();
             source.reader.finish(&mut readings);
             self.take(source, readings, at);
@@ -228,12 +272,11 @@ impl Followed {
                 break;
             }
             self.known.insert(file.clone());
-            if file.file_name().is_some_and(|n| n.to_string_lossy().starts_with("events.out.tfevents.")) {
-                self.note(format!("{}: TensorBoard event files are not read yet", file.display()));
-                continue;
-            }
             let path = self.plan.root.join(&file);
-            self.follow(file.to_string_lossy().into_owned(), path, Format::of(&file), Links::Refuse);
+            match Format::of(&file, &tail::head(&path, Links::Refuse)) {
+                Ok(format) => self.follow(file.to_string_lossy().into_owned(), path, format, Links::Refuse),
+                Err(why) => self.note(format!("{}: not read: {why}", file.display())),
+            }
         }
         if found.cut {
             self.note("`[live] files` covers very many files; not all were looked at".into());
@@ -245,29 +288,52 @@ impl Followed {
     }
 
     fn take(&mut self, source: &mut Source, readings: Vec<Reading>, at: Millis) {
-        for reading in readings {
+        for mut reading in readings {
             source.taken += 1;
+            let fate = if self.globs.is_empty() {
+                // Standard output alone clashes with nothing.
+                Fate::Own
+            } else {
+                // Before a restart of the engine it may have had its further name already.
+                self.names.of(&source.log, &reading, |name| source.skip > 0 && self.counts.contains_key(name))
+            };
             if source.skip > 0 {
                 // It is in the cache from before a restart of the engine.
                 source.skip -= 1;
                 continue;
             }
-            if !self.counts.contains_key(&reading.key) && (self.counts.len() >= MAX_KEYS || reading.key.len() > MAX_KEY_BYTES) {
-                self.note(format!("more than {MAX_KEYS} metrics, or a name over {MAX_KEY_BYTES} bytes; the others are not stored"));
-                continue;
+            match fate {
+                Fate::Again => continue,
+                Fate::Own => {}
+                Fate::Further(name) => reading.key = name,
+                Fate::Parted(name, left_out) => {
+                    for before in left_out {
+                        self.point(Reading { key: Arc::clone(&name), ..before }, at);
+                    }
+                    reading.key = name;
+                }
             }
-            let count = self.counts.entry(Arc::clone(&reading.key)).or_default();
-            *count += 1;
-            let point = Point { key: reading.key.to_string(), step: reading.step.unwrap_or(*count as f64), value: reading.value, at };
-            if self.totals.count(self.plan.run, &point, self.plan.primary.as_deref())
-                && let Some(diverged) = self.totals.diverged.clone()
-            {
-                self.news.push(Seen::Diverged(diverged));
-            }
-            self.cache.push(&point);
-            self.unstored = true;
-            self.pending.push(point);
+            self.point(reading, at);
         }
+    }
+
+    /// Counts a point, stores it and hands it out.
+    fn point(&mut self, reading: Reading, at: Millis) {
+        if !self.counts.contains_key(&reading.key) && (self.counts.len() >= MAX_KEYS || reading.key.len() > MAX_KEY_BYTES) {
+            self.note(format!("more than {MAX_KEYS} metrics, or a name over {MAX_KEY_BYTES} bytes; the others are not stored"));
+            return;
+        }
+        let count = self.counts.entry(Arc::clone(&reading.key)).or_default();
+        *count += 1;
+        let point = Point { key: reading.key.to_string(), step: reading.step.unwrap_or(*count as f64), value: reading.value, at };
+        if self.totals.count(self.plan.run, &point, self.plan.primary.as_deref())
+            && let Some(diverged) = self.totals.diverged.clone()
+        {
+            self.news.push(Seen::Diverged(diverged));
+        }
+        self.cache.push(&point);
+        self.unstored = true;
+        self.pending.push(point);
     }
 
     /// Stores and hands out what is new, unless the last batch was a moment before `now`. True if something waits for the next time.
@@ -308,7 +374,7 @@ impl Source {
                 self.reader.finish(&mut read.old);
             }
             read.losses = self.reader.losses();
-            self.reader = self.format.reader(patterns);
+            self.reader = self.format.reader(&self.path, patterns);
             self.headed = false;
         }
         if !self.headed && !buffer.is_empty() {
@@ -326,6 +392,9 @@ impl Source {
 
     /// Where a restart of the engine goes on.
     fn mark(&self) -> Mark {
+        if let Some(whole) = &self.whole {
+            return Mark::whole(&self.name, whole.given());
+        }
         Mark::new(&self.name, self.tail.place(), self.taken)
     }
 }

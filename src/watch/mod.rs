@@ -7,12 +7,15 @@
 mod cache;
 mod discover;
 mod followed;
+mod names;
 pub mod reader;
 pub mod series;
+pub mod survey;
 mod tail;
 pub mod telemetry;
 mod wake;
 pub mod watcher;
+mod whole;
 
 pub use discover::GlobError;
 pub use reader::PatternError;

@@ -5,12 +5,13 @@
 //! they agree, reading goes on. A file that shrank gets a moment to come back. Of a file that is huge when first seen, only the end is read.
 //! Never blocks: anything but a regular file is refused, and a confined tail follows no symbolic link.
 
+use super::reader::HEAD_BYTES;
 use rustix::fs::OFlags;
 use std::{
     fs::{File, Metadata, OpenOptions},
     io,
     os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -229,21 +230,36 @@ impl Tail {
     }
 
     fn open_path(&self) -> io::Result<Option<(File, Metadata)>> {
-        let mut flags = OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-        if self.links == Links::Refuse {
-            flags |= OFlags::NOFOLLOW;
-        }
-        let file = match OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(&self.path) {
-            Ok(file) => file,
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let meta = file.metadata()?;
-        if !meta.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-        }
-        Ok(Some((file, meta)))
+        open(&self.path, self.links)
     }
+}
+
+/// Opens a regular file without blocking; nothing if it is not there.
+///
+/// Errors: the file system's, or that it is something else.
+pub(super) fn open(path: &Path, links: Links) -> io::Result<Option<(File, Metadata)>> {
+    let mut flags = OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    if links == Links::Refuse {
+        flags |= OFlags::NOFOLLOW;
+    }
+    let file = match OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path) {
+        Ok(file) => file,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let meta = file.metadata()?;
+    if !meta.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    Ok(Some((file, meta)))
+}
+
+/// First bytes of a file, for `Format::of`; empty if there are none yet, or it cannot be read.
+pub(super) fn head(path: &Path, links: Links) -> Vec<u8> {
+    let mut bytes = vec![0; HEAD_BYTES];
+    let n = open(path, links).ok().flatten().and_then(|(file, _)| file.read_at(&mut bytes, 0).ok()).unwrap_or(0);
+    bytes.truncate(n);
+    bytes
 }
 
 impl Open {

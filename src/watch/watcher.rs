@@ -35,6 +35,8 @@ pub struct Plan {
     pub stderr: Option<PathBuf>,
     /// `[live] stdout`: regular expressions, see `reader::Patterns::compile`.
     pub patterns: Vec<String>,
+    /// Whether what trainers commonly print is read too, from the lines and for the keys that the patterns leave.
+    pub automatic: bool,
     /// Keys that the task takes from standard output itself (`from = "stdout:KEY"`), read as `KEY: number` or `KEY=number`.
     pub printed: Vec<String>,
     /// The slot's directory.

@@ -1,7 +1,8 @@
 //! CSV and TSV with a header. Fields may be quoted; a quoted field does not span lines.
 //!
 //! The delimiter is the one of `,`, tab, `;` and `|` that the header uses most. A later row of words only is a new header: some
-//! trainers write one each time they start again. A table without a header gives `column_1`, `column_2` and so on.
+//! trainers write one each time they start again. A table without a header gives `column_1`, `column_2` and so on. A first column without
+//! a name is an index, as pandas writes it: not read.
 
 use super::{Losses, Reader, Reading, StepFields, lines::Ends, lines::Lines, number, step_rank};
 use std::{borrow::Cow, sync::Arc};
@@ -65,8 +66,9 @@ impl Table {
         }
         let fields = split(line, self.delimiter);
         let numbers = fields.iter().filter(|f| value(f).is_some()).count();
-        let words = fields.iter().filter(|f| !f.trim_ascii().is_empty()).count() - numbers;
-        if numbers == 0 && words == fields.len() && fields.len() >= self.columns.len().min(2) {
+        let named = |f: &Cow<'_, [u8]>| !matches!(f.trim_ascii(), b"" | b"NA" | b"N/A" | b"None" | b"null" | b"-");
+        let indexed = fields.len() > 1 && fields.first().is_some_and(|f| f.trim_ascii().is_empty());
+        if numbers == 0 && fields.iter().skip(usize::from(indexed)).all(named) && fields.len() >= self.columns.len().min(2) {
             self.columns = fields.iter().map(|f| Column::new(String::from_utf8_lossy(f.trim_ascii()).into_owned())).collect();
             return;
         }

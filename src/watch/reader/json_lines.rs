@@ -101,6 +101,13 @@ impl Objects {
     }
 }
 
+/// Whether `text` holds objects on at least two lines of their own: JSON lines, whatever the file is called.
+pub(super) fn is_lines(text: &[u8]) -> bool {
+    let object = |line: &[u8]| scan::object(line, &mut |_, _| {}).is_some();
+    let mut lines = text.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty());
+    lines.next().is_some_and(object) && lines.next().is_some_and(|line| line.trim_ascii_start().starts_with(b"{"))
+}
+
 fn learn(known: &mut Vec<Known>, places: &mut HashMap<Box<[u8]>, usize>, raw: &[u8]) -> Option<usize> {
     if known.len() >= MAX_KNOWN {
         return None;

@@ -9,7 +9,7 @@ pub const MAX_LINE_BYTES: usize = 1 << 20;
 
 /// What ends a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ends {
+pub(in crate::watch) enum Ends {
     /// A newline only.
     Newline,
     /// A newline, or the carriage return with which progress bars overwrite themselves.
@@ -18,20 +18,20 @@ pub(super) enum Ends {
 
 /// The cutter.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(in crate::watch) struct Lines {
     ends: Ends,
     pending: Vec<u8>,
     skipping: bool,
-    pub(super) too_long: u64,
+    pub(in crate::watch) too_long: u64,
 }
 
 impl Lines {
-    pub(super) fn new(ends: Ends) -> Self {
+    pub(in crate::watch) fn new(ends: Ends) -> Self {
         Self { ends, pending: Vec::new(), skipping: false, too_long: 0 }
     }
 
     /// Calls `line` for every line that `bytes` completes, without its end.
-    pub(super) fn feed(&mut self, bytes: &[u8], mut line: impl FnMut(&[u8])) {
+    pub(in crate::watch) fn feed(&mut self, bytes: &[u8], mut line: impl FnMut(&[u8])) {
         let mut rest = bytes;
         while let Some(at) = self.ends.find(rest) {
             let (piece, after) = rest.split_at_checked(at).unwrap_or((rest, &[]));
@@ -51,7 +51,7 @@ impl Lines {
     }
 
     /// Calls `line` for the half line at the end, if there is one.
-    pub(super) fn finish(&mut self, mut line: impl FnMut(&[u8])) {
+    pub(in crate::watch) fn finish(&mut self, mut line: impl FnMut(&[u8])) {
         if !self.pending.is_empty() {
             line(&self.pending);
         }

@@ -26,6 +26,45 @@ pub(super) fn object(line: &[u8], number: &mut impl FnMut(&[u8], f64)) -> Option
     (cursor.at == line.len()).then_some(())
 }
 
+/// Calls `member` for each member of the list or object that fills `text`, with its key as it is written (empty in a list) and the text
+/// of its value. Returns whether it is a list; none, and what was given is to be taken back, if the text is neither.
+pub(super) fn members<'a>(text: &'a [u8], member: &mut impl FnMut(&'a [u8], &'a [u8])) -> Option<bool> {
+    let mut cursor = Cursor { bytes: text, at: 0 };
+    cursor.space();
+    let list = cursor.peek() == b'[';
+    let close = if list { b']' } else { b'}' };
+    cursor.expect(if list { b'[' } else { b'{' })?;
+    cursor.space();
+    let mut more = cursor.expect(close).is_none();
+    while more {
+        let mut key = &b""[..];
+        if !list {
+            key = cursor.string()?.0;
+            cursor.space();
+            cursor.expect(b':')?;
+            cursor.space();
+        }
+        let start = cursor.at;
+        cursor.value(1)?;
+        member(key, text.get(start..cursor.at)?);
+        cursor.space();
+        more = cursor.expect(b',').is_some();
+        if !more {
+            cursor.expect(close)?;
+        }
+        cursor.space();
+    }
+    cursor.space();
+    (cursor.at == text.len()).then_some(list)
+}
+
+/// Returns the number that fills `text`.
+pub(super) fn number(text: &[u8]) -> Option<f64> {
+    let mut cursor = Cursor { bytes: text, at: 0 };
+    let value = cursor.scalar()?;
+    value.filter(|_| cursor.at == text.len())
+}
+
 impl<'a> Cursor<'a> {
     fn peek(&self) -> u8 {
         self.bytes.get(self.at).copied().unwrap_or(0)
@@ -138,16 +177,7 @@ impl<'a> Cursor<'a> {
             return Some(());
         }
         loop {
-            match self.peek() {
-                b'[' => self.array(depth + 1)?,
-                b'{' => self.object(&mut Vec::new(), depth + 1, &mut |_, _| {})?,
-                b'"' | b'\'' => {
-                    self.string()?;
-                }
-                _ => {
-                    self.scalar()?;
-                }
-            }
+            self.value(depth + 1)?;
             self.space();
             match self.peek() {
                 b',' => {
@@ -161,6 +191,21 @@ impl<'a> Cursor<'a> {
                 _ => return None,
             }
         }
+    }
+
+    /// Steps over a value.
+    fn value(&mut self, depth: usize) -> Option<()> {
+        match self.peek() {
+            b'[' => self.array(depth)?,
+            b'{' => self.object(&mut Vec::new(), depth, &mut |_, _| {})?,
+            b'"' | b'\'' => {
+                self.string()?;
+            }
+            _ => {
+                self.scalar()?;
+            }
+        }
+        Some(())
     }
 
     /// Reads a number, or steps over a word that stands for none.

@@ -131,6 +131,8 @@ fn tables() {
         ("sparse", "step,a,b\n1,,4\n,,\n", &["b@1=4"]),
         ("no header", "1;0.5\n2;0.4\n", &["column_1=1", "column_2=0.5", "column_1=2", "column_2=0.4"]),
         ("one column", "loss\n1\n2\n", &["loss=1", "loss=2"]),
+        ("an index without a name", ",epoch,loss\n0,0,0.5\n1,1,\n", &["loss@0=0.5"]),
+        ("a row of gaps is no header", "step,a,b\n1,2,3\nNA,NA,None\n2,3,4\n", &["a@1=2", "b@1=3", "a@2=3", "b@2=4"]),
     ] {
         assert_eq!(shown(&read(Box::new(Csv::new()), text.as_bytes()).0), want, "{name}");
     }
@@ -148,6 +150,27 @@ fn a_line_over_the_cap_is_skipped_and_counted() {
         }
         assert_eq!(shown(&rows(&out)), ["x=1"]);
         assert_eq!(reader.losses(), Losses { rubbish: 0, too_long: 1 });
+    }
+}
+
+#[test]
+fn formats_by_name_and_first_bytes() {
+    for (name, head, want) in [
+        ("a/metrics.jsonl", &b""[..], Ok(Format::JsonLines)),
+        ("metrics.json", b"{\"a\": 1}\n{\"a\": 2}\n", Ok(Format::JsonLines)),
+        ("metrics.json", b"{\"a\": 1}\n", Ok(Format::Json)),
+        ("trainer_state.json", b"{\n  \"a\": 1", Ok(Format::Json)),
+        ("results.JSON", b"", Ok(Format::Json)),
+        ("log.CSV", b"", Ok(Format::Csv)),
+        ("log.tsv", b"", Ok(Format::Csv)),
+        ("train.log", b"epoch 1", Ok(Format::Text)),
+        ("stdout", b"\xff\xfe loss", Ok(Format::Text)),
+        ("runs/events.out.tfevents.17.host.1.0", b"\x18\0\0\0\0\0\0\0", Ok(Format::TfEvents)),
+        ("metrics.npy", b"", Ok(Format::Npy)),
+        ("noname", b"\x93NUMPY\x01\0v\0", Ok(Format::Npy)),
+        ("model.pt", b"PK\x03\x04\0\0\x08\x08\0\0\0\0", Err(Unread::Binary)),
+    ] {
+        assert_eq!(Format::of(Path::new(name), head), want, "{name}");
     }
 }
 
@@ -180,7 +203,15 @@ fn tokens() -> impl Strategy<Value = Vec<u8>> {
             "é",
             "\u{7}",
             "mse: ",
-            "1,234"
+            "1,234",
+            "Epoch 3/10\n",
+            "epoch 3 ",
+            " 12%|# | 12/100 [00:01, loss=",
+            "| epoch | loss |\n",
+            "| 3 | 0.5 |\n",
+            " | ",
+            "/",
+            "[1,2]"
         ])
         .prop_map(|t| t.as_bytes().to_vec()),
         prop::collection::vec(any::<u8>(), 0..4),
@@ -193,15 +224,36 @@ proptest! {
     fn pieces_do_not_matter_and_nothing_panics(bytes in tokens(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8)) {
         let patterns = patterns(&[r"loss (?P<loss>[\d.]+)"]);
         for format in [Format::JsonLines, Format::Csv, Format::Text] {
-            let whole = read(format.reader(&patterns), &bytes);
+            let whole = read(format.reader(Path::new("a.x"), &patterns), &bytes);
             let mut places: Vec<_> = cuts.iter().map(|c| c.index(bytes.len() + 1)).chain([0, bytes.len()]).collect();
             places.sort_unstable();
-            let mut reader = format.reader(&patterns);
+            let mut reader = format.reader(Path::new("a.x"), &patterns);
             let mut out = Vec::new();
             for pair in places.windows(2) {
                 reader.feed(&bytes[pair[0]..pair[1]], &mut out);
             }
             reader.finish(&mut out);
+            prop_assert_eq!(shown(&rows(&out)), shown(&whole.0), "{:?}", format);
+            prop_assert_eq!(reader.losses(), whole.1);
+        }
+    }
+
+    #[test]
+    fn automatic_reading_and_documents_do_not_mind_pieces(
+        bytes in tokens(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+    ) {
+        let patterns = Arc::new(Patterns::compile(&[r"loss (?P<loss>[\d.]+)".to_owned()], None, &[]).unwrap().and_automatic());
+        for format in [Format::Json, Format::Text, Format::TfEvents, Format::Npy, Format::Wandb] {
+            let fresh = || format.reader(Path::new("a.x"), &patterns);
+            let mut places: Vec<_> = cuts.iter().map(|c| c.index(bytes.len() + 1)).chain([0, bytes.len()]).collect();
+            places.sort_unstable();
+            let (mut reader, mut out) = (fresh(), Vec::new());
+            for pair in places.windows(2) {
+                reader.feed(&bytes[pair[0]..pair[1]], &mut out);
+            }
+            reader.finish(&mut out);
+            let whole = read(fresh(), &bytes);
             prop_assert_eq!(shown(&rows(&out)), shown(&whole.0), "{:?}", format);
             prop_assert_eq!(reader.losses(), whole.1);
         }

@@ -1,9 +1,9 @@
-//! Log text: the task's patterns, and JSON objects that fill a line.
+//! Log text: the task's patterns, JSON objects that fill a line, and, for a task that gives no pattern, what `auto` finds.
 //!
 //! Works on bytes, since logs need not be UTF-8. Colours and cursor movements are removed first, and a carriage return ends a line,
 //! so that each state of a progress bar is read. Every match of every pattern counts.
 
-use super::{Losses, Reader, Reading, StepFields, json_lines::Objects, lines::Ends, lines::Lines, number, step_rank};
+use super::{Losses, Reader, Reading, StepFields, auto::Auto, json_lines::Objects, lines::Ends, lines::Lines, number, step_rank};
 use regex::bytes::Regex;
 use std::{borrow::Cow, sync::Arc};
 
@@ -30,6 +30,8 @@ pub enum PatternError {
 #[derive(Debug, Default)]
 pub struct Patterns {
     list: Vec<Pattern>,
+    /// What the patterns leave is read automatically.
+    automatic: bool,
 }
 
 #[derive(Debug)]
@@ -68,7 +70,23 @@ impl Patterns {
             let regex = compile(&format!(r#"(?:^|[^\w./-]){}["']?\s*[:=]\s*({number})"#, regex::escape(key)))?;
             list.push(Pattern { regex, groups: vec![(1, Arc::from(key.as_str()), None)] });
         }
-        Ok(Self { list })
+        Ok(Self { list, automatic: false })
+    }
+
+    /// Returns which patterns match a line from which control sequences were removed, counted from 0.
+    pub fn matching(&self, line: &[u8]) -> impl Iterator<Item = usize> {
+        self.list.iter().enumerate().filter(|(_, pattern)| pattern.regex.is_match(line)).map(|(at, _)| at)
+    }
+
+    /// Returns which patterns read a key, counted from 0.
+    pub fn of_key(&self, key: &str) -> impl Iterator<Item = usize> {
+        self.list.iter().enumerate().filter(move |(_, pattern)| pattern.groups.iter().any(|(_, name, _)| **name == *key)).map(|(at, _)| at)
+    }
+
+    /// Returns them with what trainers commonly print read as well, from the lines and for the keys that the patterns leave.
+    pub fn and_automatic(mut self) -> Self {
+        self.automatic = true;
+        self
     }
 }
 
@@ -89,13 +107,15 @@ struct Matcher {
     patterns: Arc<Patterns>,
     objects: Objects,
     steps: StepFields,
+    auto: Option<Auto>,
     rubbish: u64,
 }
 
 impl Text {
     /// Returns a reader at the start of a log.
     pub fn new(patterns: Arc<Patterns>) -> Self {
-        let matcher = Matcher { patterns, objects: Objects::default(), steps: StepFields::default(), rubbish: 0 };
+        let auto = patterns.automatic.then(Auto::default);
+        let matcher = Matcher { patterns, objects: Objects::default(), steps: StepFields::default(), auto, rubbish: 0 };
         Self { lines: Lines::new(Ends::NewlineOrReturn), matcher }
     }
 }
@@ -119,7 +139,10 @@ impl Reader for Text {
 impl Matcher {
     fn line(&mut self, line: &[u8], out: &mut Vec<Reading>) {
         let line = plain(line);
-        let trimmed = line.trim_ascii();
+        let mut trimmed = line.trim_ascii();
+        if self.auto.is_some() && trimmed.ends_with(b"}") {
+            trimmed = behind_bar(trimmed);
+        }
         if trimmed.starts_with(b"{") && trimmed.ends_with(b"}") {
             let before = out.len();
             if !self.objects.read(trimmed, out) {
@@ -130,6 +153,7 @@ impl Matcher {
                 return;
             }
         }
+        let begin = out.len();
         for pattern in &self.patterns.list {
             for found in pattern.regex.captures_iter(&line) {
                 let start = out.len();
@@ -143,11 +167,23 @@ impl Matcher {
                 self.steps.settle(start, out);
             }
         }
+        if let Some(auto) = &mut self.auto {
+            auto.read(&line);
+            // A pattern that names no step gets that of its line.
+            out.iter_mut().skip(begin).filter(|r| r.step.is_none()).for_each(|r| r.step = auto.step);
+            auto.give(out, begin);
+        }
     }
 }
 
+/// What stands behind a progress bar that did not end its line: the bar goes to standard error, the object to standard output.
+fn behind_bar(line: &[u8]) -> &[u8] {
+    let bar = line.windows(2).position(|w| w == b"]{").filter(|at| line.get(..*at).is_some_and(|bar| bar.windows(2).any(|w| w == b" [")));
+    bar.and_then(|at| line.get(at + 1..)).unwrap_or(line)
+}
+
 /// Removes terminal control sequences: CSI (`ESC [ … letter`), OSC (`ESC ] … BEL` or `ESC \`) and two-byte escapes.
-fn plain(line: &[u8]) -> Cow<'_, [u8]> {
+pub(in crate::watch) fn plain(line: &[u8]) -> Cow<'_, [u8]> {
     if !line.contains(&0x1b) {
         return Cow::Borrowed(line);
     }

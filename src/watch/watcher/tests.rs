@@ -40,6 +40,7 @@ impl Room {
             stdout: self.path("run/stdout.log"),
             stderr: Some(self.path("run/stderr.log")),
             patterns: vec![r"step (?P<step>\d+) loss (?P<loss>\S+)".into()],
+            automatic: false,
             printed: vec![],
             root: self.path("slot"),
             files: vec!["results/**/metrics.jsonl".into(), "*.csv".into()],
@@ -171,6 +172,38 @@ fn files_that_are_written_anew_truncated_or_unreadable() {
 }
 
 #[test]
+fn a_table_that_is_written_anew_with_another_column_loses_and_doubles_nothing() {
+    for (name, renamed) in [("in place", false), ("by a rename", true)] {
+        let room = Room::new(watcher);
+        let table = room.path("slot/metrics.csv");
+        room.watcher.add(Plan { patterns: vec![], automatic: true, ..room.plan() }).unwrap();
+        append(&room.path("run/stdout.log"), "step 49 train_loss 0.5\n");
+        append(&table, "epoch,step,train_loss\n0,49,0.5\n1,99,0.25\n");
+        room.until(name, |seen| match seen {
+            Seen::Points(batch) => batch.points.iter().any(|p| p.step == 99.0).then_some(()),
+            _ => None,
+        });
+        let text = "epoch,step,train_loss,val_loss\n0,49,0.5,\n1,99,0.25,\n1,99,,0.75\n";
+        if renamed {
+            fs::write(room.path("slot/new"), text).unwrap();
+            fs::rename(room.path("slot/new"), &table).unwrap();
+        } else {
+            fs::write(&table, text).unwrap();
+        }
+        assert_eq!(room.point("val_loss").1.value, 0.75, "{name}");
+        room.watcher.finish(run());
+        // The row of `val_loss` says the epoch of its step once more: the same value at the same place.
+        let want = [("epoch".to_owned(), 2, 1.0), ("train_loss".to_owned(), 2, 0.25), ("val_loss".to_owned(), 1, 0.75)];
+        assert_eq!(stored(&room), want, "{name}");
+        // A restart of the engine doubles nothing.
+        let again = Watcher::start(|| Millis(8), |_| {}).unwrap();
+        again.add(Plan { patterns: vec![], automatic: true, ..room.plan() }).unwrap();
+        again.finish(run());
+        assert_eq!(stored(&room), want, "{name}, after a restart");
+    }
+}
+
+#[test]
 fn a_flood_is_thinned_for_the_screen_and_whole_in_the_cache() {
     let room = Room::new(watcher);
     let lines: String = (0..50_000).map(|i| format!("{{\"step\":{i},\"loss\":{}}}\n", if i == 31_234 { 99 } else { 1 })).collect();
@@ -198,4 +231,46 @@ fn plans_that_cannot_be_followed_say_so() {
         assert!(error.contains(want), "{error}");
     }
     room.watcher.add(room.plan()).unwrap();
+}
+
+#[test]
+fn files_that_are_written_anew_give_what_is_new() {
+    let room = Room::new(watcher);
+    let plan =
+        || Plan { automatic: true, patterns: vec![], files: vec!["**/*.json".into(), "**/*.npy".into(), "tb/**".into()], ..room.plan() };
+    let state = |records: &[&str]| format!("{{\n \"log_history\": [\n{}\n ]\n}}\n", records.join(",\n"));
+    let (first, second) = ("{\"step\": 1, \"val\": 0.5}", "{\"step\": 2, \"val\": 0.25}");
+    let events = include_bytes!("../reader/tfevents/scalars.tfevents");
+    for place in ["slot/tb/train/events.out.tfevents.1.h", "slot/tb/validation/events.out.tfevents.2.h"] {
+        fs::create_dir_all(room.path(place).parent().unwrap()).unwrap();
+        fs::write(room.path(place), events).unwrap();
+    }
+    append(&room.path("run/stdout.log"), "Here are 3 things\nepoch 3 val_loss 0.5\n");
+    fs::write(room.path("slot/trainer_state.json"), state(&[first])).unwrap();
+    append(&room.path("slot/metrics.json"), "{\"step\": 1, \"f1\": 1}\n");
+    room.watcher.add(plan()).unwrap();
+    let mut first_ones = BTreeSet::new();
+    room.until("the first of both", |seen| {
+        if let Seen::Points(batch) = seen {
+            first_ones.extend(batch.points.into_iter().map(|p| p.key).filter(|key| key == "val" || key == "f1"));
+        }
+        (first_ones.len() == 2).then_some(())
+    });
+    // It turns out to be JSON lines, and the other is written anew with one record more.
+    append(&room.path("slot/metrics.json"), "{\"step\": 2, \"f1\": 2}\n");
+    fs::write(room.path("slot/trainer_state.json"), state(&[first, second])).unwrap();
+    room.until("the second of both", |seen| match seen {
+        Seen::Points(batch) => batch.points.iter().any(|p| p.key == "f1" && p.value == 2.0).then_some(()),
+        _ => None,
+    });
+    room.watcher.finish(run());
+    let want = [("acc", 4, 0.75), ("f1", 2, 2.0), ("train/loss", 4, 0.25), ("val", 2, 0.25), ("val_loss", 1, 0.5)];
+    // The two event files say the same, so they are one curve.
+    let want: Vec<_> = want.iter().map(|(key, n, last)| ((*key).to_owned(), *n, *last)).collect();
+    assert_eq!(stored(&room), want);
+    // A restart of the engine doubles nothing.
+    let again = Watcher::start(|| Millis(8), |_| {}).unwrap();
+    again.add(plan()).unwrap();
+    again.finish(run());
+    assert_eq!(stored(&room), want);
 }
