@@ -33,10 +33,11 @@ pub struct Resolved(Part);
 #[derive(Debug, Clone)]
 enum Part {
     Trial { detail: Box<TrialDetail>, draft: Option<PathBuf> },
-    Diff { old: String, new: String, options: DiffOptions },
+    Diff { old: Option<String>, new: String, options: DiffOptions },
     Files { old: Option<String>, new: String, paths: Vec<String> },
     Editable { tree: String },
     Log { run: RunId, stream: LogStream, offset: i64, len: u32, sealed: bool },
+    SetupLog { attempt: u32, offset: i64, len: u32 },
     Series { run: RunId, key: String, width: u32 },
     SeriesKeys { run: RunId },
 }
@@ -53,9 +54,10 @@ pub fn resolve(study: &Study, query: &Query) -> Result<Resolved, String> {
         Query::Diff { trial, against, options } => {
             let new = tree_of(known(study, *trial)?)?;
             let old = match base(study, *trial, *against)? {
-                Some(id) => tree_of(known(study, id)?)?,
-                // The baseline has no parent: it changes nothing.
-                None => new.clone(),
+                Some(id) => Some(tree_of(known(study, id)?)?),
+                // The baseline has no parent: it changes nothing. A draft without one is all new.
+                None if *trial == TrialId::BASELINE => Some(new.clone()),
+                None => None,
             };
             Part::Diff { old, new, options: *options }
         }
@@ -64,6 +66,13 @@ pub fn resolve(study: &Study, query: &Query) -> Result<Resolved, String> {
             Part::Files { old, new: tree_of(known(study, *trial)?)?, paths: paths.clone() }
         }
         Query::Editable { trial } => Part::Editable { tree: tree_of(known(study, *trial)?)? },
+        Query::Log { stream: LogStream::Setup, offset, len, .. } => {
+            let setup = study.setup.as_ref().ok_or("the task of this study has no [setup]")?;
+            Part::SetupLog { attempt: setup.log_attempt(), offset: *offset, len: *len }
+        }
+        Query::Log { run, .. } if known(study, run.trial)?.run(run.run).is_some_and(|r| r.imported) => {
+            return Err(format!("{run} was imported: it ran elsewhere, so there is no log of it here"));
+        }
         Query::Log { run, stream, offset, len } => {
             // The evaluator prints the holdout with the score: while it is sealed, its standard output is nobody's.
             let sealed = *stream == LogStream::Evaluator && !study.is_over() && study.trials.iter().all(|t| t.holdout.is_none());
@@ -82,12 +91,16 @@ impl Resolved {
                 detail.draft = draft.and_then(|path| read_draft(&dir.join(path)));
                 Answer::Trial { detail }
             }
-            Part::Diff { old, new, options } => Answer::Diff { diff: tree::diff(dir, &old, &new, options)? },
+            Part::Diff { old, new, options } => Answer::Diff { diff: tree::diff(dir, old.as_deref(), &new, options)? },
             Part::Files { old, new, paths } => Answer::Files { files: tree::files(dir, old.as_deref(), &new, paths)? },
             Part::Editable { tree } => Answer::Editable { paths: tree::editable(dir, &tree)? },
             Part::Log { run, stream, offset, len, sealed } => {
                 let hidden = sealed && StudyFile::read(dir).map_or(true, |file| file.holdout);
                 Answer::Log { part: log::part(&run_dir(dir, run), stream, hidden, offset, len)? }
+            }
+            Part::SetupLog { attempt, offset, len } => {
+                let attempt = dir.join("setup").join(format!("try-{attempt}"));
+                Answer::Log { part: log::part(&attempt, LogStream::Setup, false, offset, len)? }
             }
             Part::Series { run, key, width } => Answer::Series { curve: series::curve(&run_dir(dir, run), &key, width)? },
             Part::SeriesKeys { run } => Answer::SeriesKeys { keys: series::keys(&run_dir(dir, run))? },
@@ -131,6 +144,7 @@ fn known_run(study: &Study, run: RunId) -> Result<RunId, String> {
     match (trial.run(run.run), trial.runs.last()) {
         (Some(_), _) => Ok(run),
         (None, Some(last)) => Err(format!("trial {} has no {}: its last run is {}", trial.id, run.run, last.id)),
+        (None, None) if trial.imported.is_some() => Err(format!("{} was imported, and its row cannot be read: there is no log", trial.id)),
         (None, None) => Err(format!("trial {} has not run ({})", trial.id, trial.status.word())),
     }
 }
@@ -145,6 +159,12 @@ fn base(study: &Study, trial: TrialId, against: Against) -> Result<Option<TrialI
 }
 
 fn tree_of(trial: &Trial) -> Result<String, String> {
+    if let (None, Some(origin)) = (&trial.tree, &trial.imported) {
+        return Err(format!(
+            "{} (`{}` of line {}) was imported without its code: there is nothing to compare",
+            trial.id, origin.name, origin.line
+        ));
+    }
     trial.tree.clone().ok_or_else(|| match &trial.failure {
         Some(failure) => format!("trial {} has no tree: {} ({})", trial.id, failure.label.word(), failure.detail),
         None => format!("trial {} has no tree yet ({})", trial.id, trial.status.word()),

@@ -1,7 +1,7 @@
 //! Diffs and files of trials' trees, from the study's own git store.
 
 use super::study_file::StudyFile;
-use crate::lineage::{Rules, RulesSpec, Store};
+use crate::lineage::{self, Rules, RulesSpec, Store};
 use crate::model::{Diff, DiffOptions};
 use crate::protocol::FileText;
 use std::path::Path;
@@ -11,9 +11,10 @@ const LARGEST_FILES: usize = 1 << 20;
 /// Paths handed out at most.
 const MOST_PATHS: usize = 50_000;
 
-/// Compares two trees.
-pub(super) fn diff(dir: &Path, old: &str, new: &str, options: DiffOptions) -> Result<Diff, String> {
-    store(dir)?.diff(old, new, &options).map_err(|e| e.to_string())
+/// Compares two trees; without an old one everything is new.
+pub(super) fn diff(dir: &Path, old: Option<&str>, new: &str, options: DiffOptions) -> Result<Diff, String> {
+    let store = store(dir)?;
+    store.diff(old.unwrap_or(lineage::EMPTY_TREE), new, &options).map_err(|e| e.to_string())
 }
 
 /// Returns texts of a tree's files; of all that differ from `old` when no paths are named.

@@ -74,6 +74,7 @@ pub fn spec(pristine: &Pristine, dir: &Path, plan: &Plan) -> Result<Spec, Evalua
         command: plan.command.clone(),
         cwd: pristine.tree(),
         env,
+        inherit: false,
         wall_secs: plan.wall.as_secs_f64(),
         grace_secs: GRACE.as_secs_f64(),
         memory_bytes: plan.memory_bytes,

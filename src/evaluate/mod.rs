@@ -18,4 +18,4 @@ pub use command::{Plan, spec};
 pub use gates::{Bounds, Gate, Stage, check as check_gates, of_stage};
 pub use pristine::{EvaluateError, Pristine};
 pub use reading::{Evaluation, Measured, Rules, STDOUT_MAX, read};
-pub use self_report::{BadSource, SelfReport};
+pub use self_report::SelfReport;

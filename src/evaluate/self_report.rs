@@ -1,4 +1,5 @@
-//! The score that a run prints itself, where the task chooses one: `from = "stdout:val_bpb"` or a pattern with a group.
+//! The score that a run prints itself, where the task chooses one by `from = "stdout:val_bpb"` or a pattern with a group.
+//! What a key looks like in a log is `task::SelfReport`'s to say.
 
 use super::reading::{Evaluation, Rules};
 use crate::{
@@ -13,79 +14,54 @@ const PART: usize = 1 << 20;
 /// Longest line that is searched; the rest of a longer one is not.
 const LINE_MAX: usize = 64 << 10;
 
-/// Where a self-reported score is found: the last match on standard output wins.
+/// Where a self-reported score is found: the last match on its stream wins.
 #[derive(Debug, Clone)]
 pub struct SelfReport {
-    /// What is looked for, for messages.
-    name: String,
+    stream: Stream,
     pattern: Regex,
 }
 
-/// A source that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadSource {
-    /// Not a regular expression.
-    #[error("`{text}` is not a regular expression: {why}")]
-    Pattern {
-        /// What was given.
-        text: String,
-        /// The last line of the parser's complaint.
-        why: String,
-    },
-    /// No group to take the number from.
-    #[error("`{text}` has no group for the number; write for instance `val_loss: ([\\d.]+)`")]
-    NoGroup {
-        /// What was given.
-        text: String,
-    },
-}
-
 impl SelfReport {
-    /// Reads `stdout:KEY` or a pattern whose group named `value`, else its first group, is the number.
-    pub fn parse(text: &str) -> Result<Self, BadSource> {
-        let source = text.strip_prefix("stdout:").unwrap_or(text).trim();
-        let is_key = !source.is_empty() && source.chars().all(|c| c.is_alphanumeric() || "_-./@".contains(c));
-        if is_key {
-            return Self::compile(source, &key_pattern(source));
-        }
-        let found = Self::compile(source, source)?;
-        if found.pattern.captures_len() < 2 {
-            return Err(BadSource::NoGroup { text: source.to_owned() });
-        }
-        Ok(found)
+    /// A pattern whose group `value`, or else whose first group, is the number, such as `task::SelfReport` gives. Errors: it
+    /// does not compile.
+    pub fn new(stream: Stream, pattern: &str) -> Result<Self, regex::Error> {
+        Ok(Self { stream, pattern: Regex::new(pattern)? })
     }
 
-    fn compile(name: &str, pattern: &str) -> Result<Self, BadSource> {
-        let pattern = Regex::new(pattern).map_err(|error| BadSource::Pattern {
-            text: name.to_owned(),
-            why: error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned(),
-        })?;
-        Ok(Self { name: name.to_owned(), pattern })
-    }
-
-    /// The last number on one line.
+    /// The last number on one line: thousands may be separated; NaN and infinities are numbers here.
     fn on_line(&self, line: &str) -> Option<f64> {
-        let found = self.pattern.captures_iter(line).last()?;
-        found.name("value").or_else(|| found.get(1))?.as_str().replace('_', "").parse().ok()
+        let (mut last, mut at) = (None, 0);
+        // A match goes beyond its number, and the next one may begin there.
+        while let Some(found) = self.pattern.captures_at(line, at) {
+            let Some(number) = found.name("value").or_else(|| found.get(1)).filter(|n| n.end() > at) else { break };
+            last = number.as_str().trim().replace([',', '_'], "").parse().ok().or(last);
+            at = number.end();
+        }
+        last
     }
 
-    /// Reads the whole kept log of a run and returns the score under the rules. Keys of gates are looked for in the same way.
-    pub fn evaluate(&self, executor: &dyn Executor, run_dir: &Path, rules: &Rules) -> Evaluation {
-        let mut wanted = vec![(rules.metric.clone(), self.clone())];
-        for gate in &rules.gates {
-            if let Ok(report) = Self::compile(&gate.key, &key_pattern(&gate.key)) {
-                wanted.push((gate.key.clone(), report));
-            }
-        }
+    /// The last number in a piece of a log; lines end with `\n`, `\r` or both.
+    pub fn last_value(&self, log: &str) -> Option<f64> {
+        log.rsplit(['\n', '\r']).find_map(|line| self.on_line(line))
+    }
+
+    /// Which output is read.
+    pub fn stream(&self) -> Stream {
+        self.stream
+    }
+
+    /// Reads the whole kept log of a run and returns the score under the rules. `others` are the keys of gates, looked for on
+    /// the same stream.
+    pub fn evaluate(&self, others: &[(String, Self)], executor: &dyn Executor, run_dir: &Path, rules: &Rules) -> Evaluation {
         let mut values = BTreeMap::new();
         let mut look = |line: &str| {
-            for (key, report) in &wanted {
+            for (key, report) in others.iter().map(|(key, report)| (key, report)).chain([(&rules.metric, self)]) {
                 if let Some(value) = report.on_line(line) {
                     values.insert(key.clone(), value);
                 }
             }
         };
-        if let Err(error) = each_line(executor, run_dir, &mut look) {
+        if let Err(error) = each_line(executor, run_dir, self.stream, &mut look) {
             return Evaluation::failed(Failure::new(Label::Infrastructure, error.to_string()));
         }
         let measured = rules.measured.values().iter().any(|(key, _)| *key == rules.metric);
@@ -94,24 +70,21 @@ impl SelfReport {
             _ if measured => Evaluation::settle(values, rules),
             Some(value) => {
                 let word = crate::model::number::short(*value);
-                Evaluation::failed(Failure::new(Label::InvalidScore, format!("the run printed {} for `{}`", word, self.name)))
+                Evaluation::failed(Failure::new(Label::InvalidScore, format!("the run printed {word} for `{}`", rules.metric)))
             }
-            None => Evaluation::failed(Failure::new(Label::InvalidScore, format!("the run printed no `{}`", self.name))),
+            None => Evaluation::failed(Failure::new(
+                Label::InvalidScore,
+                format!("the run printed no `{}` on {}", rules.metric, self.stream.word()),
+            )),
         }
     }
 }
 
-/// `key: 1.5`, `key=1.5`, `key 1.5`, `"key": 1.5`.
-fn key_pattern(key: &str) -> String {
-    let number = r"[-+]?(?:\d[\d_]*(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|(?i:nan|inf(?:inity)?)\b)";
-    format!(r#"(?:^|[^\w.]){}["']?(?:\s*[:=]\s*|\s+)({number})"#, regex::escape(key))
-}
-
-/// Hands over each line of standard output; a carriage return ends one too.
-fn each_line(executor: &dyn Executor, run_dir: &Path, look: &mut dyn FnMut(&str)) -> Result<(), crate::run::RunError> {
+/// Hands over each line of a stream; a carriage return ends one too.
+fn each_line(executor: &dyn Executor, run_dir: &Path, stream: Stream, look: &mut dyn FnMut(&str)) -> Result<(), crate::run::RunError> {
     let (mut offset, mut line) = (0, Vec::new());
     loop {
-        let part = executor.log(run_dir, Stream::Stdout, offset, PART)?;
+        let part = executor.log(run_dir, stream, offset, PART)?;
         if part.offset > offset {
             // A gap: what was begun does not go on behind it.
             line.clear();
@@ -138,9 +111,28 @@ fn each_line(executor: &dyn Executor, run_dir: &Path, look: &mut dyn FnMut(&str)
 mod tests {
     use super::*;
 
+    /// As a task names it.
+    fn named(from: &str) -> SelfReport {
+        SelfReport::new(Stream::Stdout, &crate::task::SelfReport::parse(from).unwrap().pattern).unwrap()
+    }
+
     #[test]
-    fn keys_and_patterns() {
-        for (source, line, want) in [
+    fn numbers_in_logs() {
+        let log = "step 1 val_bpb: 3.5\nstep 2 val_bpb: 0.997900\r\nother_val_bpb: 7\n";
+        for (from, log, want) in [
+            ("stdout:val_bpb", log, Some(0.9979)),
+            ("stdout:val_bpb", "val_bpb=1\rval_bpb=2\r", Some(2.0)),
+            ("stdout:loss", "{\"step\": 3, \"loss\": 1.25e-3}", Some(0.00125)),
+            ("stdout:loss", "{'loss': 12}", Some(12.0)),
+            ("stdout:acc", "| acc | 93.1 |", Some(93.1)),
+            ("stdout:tokens", "tokens: 1,234,567", Some(1_234_567.0)),
+            ("stdout:loss", "train_loss: 3\nlossy 4", None),
+            ("stdout:eval/loss", "eval/loss: -.5", Some(-0.5)),
+            (r"stdout:final ([\d.]+)%", "final 12.5%", Some(12.5)),
+            (r"stdout:(\w+) is (?P<value>[\d.]+)", "it is 4", Some(4.0)),
+            ("stdout:loss", "", None),
+            ("stdout:loss", "the loss is 4.", None),
+            ("stdout:loss", "loss 4.", Some(4.0)),
             ("stdout:val_bpb", "val_bpb:          0.997900", Some(0.9979)),
             ("stdout:val_bpb", "step 3 val_bpb=1.5 val_bpb=1.25", Some(1.25)),
             ("stdout:val_bpb", "{\"step\": 3, \"val_bpb\": 1e-3}", Some(0.001)),
@@ -149,23 +141,24 @@ mod tests {
             ("stdout:val_bpb", "val_bpb 12_000", Some(12_000.0)),
             ("stdout:acc", "acc: 93.5%", Some(93.5)),
             ("stdout:acc", "acc: high", None),
-            ("stdout:eval/loss", "eval/loss: -.5", Some(-0.5)),
-            ("loss", "loss 3", Some(3.0)),
-            ("val_loss: ([\\d.]+)", "epoch 1 val_loss: 0.25", Some(0.25)),
+            ("stdout:acc", "acc5 0.9", None),
+            ("stdout:val_loss: ([\\d.]+)", "epoch 1 val_loss: 0.25", Some(0.25)),
             ("stdout:a (?P<unit>\\w+) (?P<value>\\d+)", "a ms 17", Some(17.0)),
+            ("stdout:(x?)", "xyz", None),
         ] {
-            assert_eq!(SelfReport::parse(source).unwrap().on_line(line), want, "{source} on {line:?}");
+            assert_eq!(named(from).last_value(log), want, "{from} in {log:?}");
         }
-        assert!(SelfReport::parse("stdout:x").unwrap().on_line("x: NaN").unwrap().is_nan());
-        assert!(SelfReport::parse("stdout:x").unwrap().on_line("x: -inf").unwrap().is_infinite());
-        assert!(matches!(SelfReport::parse("a (").unwrap_err(), BadSource::Pattern { .. }));
-        assert!(matches!(SelfReport::parse("a: \\d+").unwrap_err(), BadSource::NoGroup { .. }));
+        assert!(named("stdout:loss").last_value("loss: nan").unwrap().is_nan());
+        assert!(named("stdout:x").last_value("x: -inf").unwrap().is_infinite());
     }
 
     proptest::proptest! {
         #[test]
-        fn any_line_is_searched(line in ".{0,200}") {
-            let _ = SelfReport::parse("stdout:val_bpb").unwrap().on_line(&line);
+        fn any_line_is_searched(
+            line in ".{0,200}",
+            from in proptest::sample::select(vec!["stdout:val_bpb", r"stdout:x*(\d*)y?", "stdout:(a)|b", r"stdout:é(.?)"]),
+        ) {
+            let _ = named(from).last_value(&line);
         }
     }
 }

@@ -51,6 +51,9 @@ pub struct Head {
     pub updated: Millis,
     /// The baseline's score, then the best kept score so far after each decided trial, thinned to at most 40 points.
     pub sparkline: Vec<f64>,
+    /// The program whose history it began as; null for a study that began here.
+    #[serde(default)]
+    pub imported: Option<String>,
     /// The engine that wrote it, while it had the study; whether it still lives is `journal::owner`'s to say.
     pub pid: Option<u32>,
 }
@@ -77,6 +80,7 @@ impl Head {
             created: study.created,
             updated: study.at,
             sparkline: sparkline(study),
+            imported: study.imported.as_ref().map(|from| from.format.clone()),
             pid,
         }
     }

@@ -24,7 +24,7 @@ pub use head::Head;
 pub use line::{Cursor, Hash};
 pub use lock::{Owner, owner};
 pub use read::{Reading, Tail, Verified, read, read_from, verify};
-pub use writer::{Journal, Opened};
+pub use writer::{Journal, Opened, SnapshotPlace};
 
 /// The journal's file in a study's directory.
 pub const FILE: &str = "journal.jsonl";

@@ -14,26 +14,15 @@ fn settings() -> Settings {
     Settings {
         task: "wind-power".into(),
         title: "wind".into(),
-        primary: None,
         metric: "mse".into(),
-        goal: Goal::Minimize,
         target: Some(0.19),
-        min_effect: None,
-        noise: NoisePlan::Measure,
-        baseline_runs: 3,
-        seeds_per_score: 1,
-        aggregate: Aggregate::Mean,
-        seeded: true,
-        has_holdout: false,
-        score_source: ScoreSource::Evaluator,
-        isolation: "E".into(),
         seed: 7,
         autonomy: Autonomy::Ask,
         policy: PolicyName::Greedy,
-        proposers: vec!["tpe".into()],
         limits: Limits { trials: Some(20), ..Limits::default() },
         wall_secs: 300.0,
         gpus: 1,
+        ..sample::settings()
     }
 }
 

@@ -29,6 +29,22 @@ pub struct Opened {
     pub recovered: Option<String>,
 }
 
+/// A place in a journal, where a snapshot of its study may stand.
+pub struct SnapshotPlace {
+    study_dir: PathBuf,
+    cursor: Cursor,
+}
+
+impl SnapshotPlace {
+    /// Saves the study, if it is the fold of the journal up to this place.
+    pub fn save(&self, study: &Study) -> Result<(), JournalError> {
+        if study.seq != self.cursor.seq || self.cursor.seq == 0 {
+            return Ok(());
+        }
+        snapshot::save(&self.study_dir, &self.cursor, study)
+    }
+}
+
 impl Journal {
     /// Begins the journal of a new study in a directory that exists. Refused where a record lies already.
     pub fn create(study_dir: &Path) -> Result<Self, JournalError> {
@@ -105,10 +121,12 @@ impl Journal {
     /// Saves the study as it is at the last record, so that cold readers open it without folding everything. It can
     /// always be deleted; a study that is not the fold of exactly this journal is not saved.
     pub fn save_snapshot(&self, study: &Study) -> Result<(), JournalError> {
-        if study.seq != self.cursor.seq || self.cursor.seq == 0 {
-            return Ok(());
-        }
-        snapshot::save(&self.study_dir, &self.cursor, study)
+        self.snapshot_place().save(study)
+    }
+
+    /// The same for a thread that does not hold the journal: the place of the last record.
+    pub fn snapshot_place(&self) -> SnapshotPlace {
+        SnapshotPlace { study_dir: self.study_dir.clone(), cursor: self.cursor }
     }
 
     /// Number of the last record; 0 before the first.

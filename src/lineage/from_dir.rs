@@ -46,7 +46,7 @@ impl Store {
             edits.insert(path.clone(), Edit::Write { path, content });
         }
         if edits.is_empty() {
-            return Err(refuse("nothing in it differs from the parent's tree".into()));
+            return Err(refuse("nothing in it differs from the parent's tree: edit a file in it first".into()));
         }
         if edits.len() > MOST_FILES {
             return Err(refuse(format!("{} files differ; at most {MOST_FILES} are allowed", edits.len())));

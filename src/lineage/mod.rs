@@ -7,6 +7,7 @@
 
 mod apply;
 mod bounds;
+mod bring;
 mod checkout;
 mod diff;
 mod error;
@@ -29,6 +30,7 @@ mod text;
 mod tests;
 
 pub use apply::{Applied, Refusal};
+pub use bring::{Brought, EMPTY_TREE, Foreign, Single};
 pub use error::{Error, Result};
 pub use export::Exported;
 pub use import::Imported;

@@ -77,6 +77,36 @@ impl Slot {
         Ok(())
     }
 
+    /// Puts links to data that stay outside at their places in the directory, which equals its tree: whatever a run left there
+    /// goes, and no link is followed. The next `prepare` takes the links away again, never what they lead to.
+    pub fn link(&self, links: &[(String, PathBuf)]) -> Result<()> {
+        let root = fs::open_root(&self.dir).on_path("opening the slot", &self.dir)?;
+        for (place, original) in links {
+            let at = || self.dir.join(place);
+            let mut parts: Vec<&str> = place.split('/').filter(|p| !matches!(*p, "" | "." | "..")).collect();
+            let Some(name) = parts.pop() else { continue };
+            let mut dir = rustix::io::dup(&root).map_err(std::io::Error::from).on_made_path("opening", at)?;
+            for part in parts {
+                let part = OsStr::new(part);
+                match fs::stat(dir.as_fd(), part).on_made_path("looking at", at)? {
+                    Some(stat) if stat.kind == FileType::Directory => {}
+                    Some(stat) => {
+                        fs::remove(dir.as_fd(), part, stat.kind, place, &|_| false).on_made_path("replacing", at)?;
+                        fs::make_dir(dir.as_fd(), part).on_made_path("making", at)?;
+                    }
+                    None => fs::make_dir(dir.as_fd(), part).on_made_path("making", at)?,
+                }
+                dir = fs::open_dir(dir.as_fd(), part).on_made_path("opening", at)?;
+            }
+            let name = OsStr::new(name);
+            if let Some(stat) = fs::stat(dir.as_fd(), name).on_made_path("looking at", at)? {
+                fs::remove(dir.as_fd(), name, stat.kind, place, &|_| false).on_made_path("replacing", at)?;
+            }
+            fs::write_link(dir.as_fd(), name, original.as_os_str().as_encoded_bytes()).on_made_path("linking", at)?;
+        }
+        Ok(())
+    }
+
     /// Reads everything and returns what differs from the tree, a line each; empty when equal.
     pub fn verify(&self, store: &Store, tree: &str, keep: &[String]) -> Result<Vec<String>> {
         let keep = Patterns::new(keep)?;

@@ -207,59 +207,71 @@ fn segment_path(dir: &Path, stream: Stream, offset: u64) -> PathBuf {
     dir.join(format!("{}.log.{offset:015}", stream.word()))
 }
 
-/// Returns at most `max` bytes from `offset`, counted in bytes that the command wrote; skips what is not kept.
-pub fn read(dir: &Path, stream: Stream, offset: u64, max: usize) -> Result<LogPart, RunError> {
-    let parts = parts(dir, stream)?;
-    let end = parts.last().map_or(0, |(start, len, _)| start + len);
-    let mut answer = LogPart { offset: offset.min(end), bytes: Vec::new(), end };
-    for (start, len, path) in parts {
-        let next = answer.offset + answer.bytes.len() as u64;
-        if start + len <= next {
-            continue;
-        }
-        if start > next {
-            if !answer.bytes.is_empty() {
-                break;
-            }
-            answer.offset = start;
-        }
-        let want = (max - answer.bytes.len().min(max)) as u64;
-        let from = answer.offset + answer.bytes.len() as u64 - start;
-        let read = File::open(&path).and_then(|mut file| {
-            file.seek(SeekFrom::Start(from))?;
-            file.take(want.min(len - from)).read_to_end(&mut answer.bytes)
-        });
-        match read {
-            Ok(_) => {}
-            // Rolled away since it was listed.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(RunError::io("read", &path, error)),
-        }
-        if answer.bytes.len() >= max {
-            break;
+/// A file of a log: offset of its first byte, length, path.
+pub type Piece = (u64, u64, PathBuf);
+
+/// The files of one stream in order, `name` as in their names; none while there is no log.
+pub fn pieces(dir: &Path, name: &str) -> io::Result<Vec<Piece>> {
+    let listing = match fs::read_dir(dir) {
+        Ok(listing) => listing,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(e),
+    };
+    let (head, prefix) = (format!("{name}.log"), format!("{name}.log."));
+    let mut found: Vec<Piece> = Vec::new();
+    for entry in listing {
+        let entry = entry?;
+        let name = entry.file_name();
+        let start = match name.to_str() {
+            Some(name) if name == head => Some(0),
+            Some(name) => name.strip_prefix(&prefix).and_then(|n| n.parse::<u64>().ok()),
+            None => None,
+        };
+        if let (Some(start), Ok(meta)) = (start, entry.metadata())
+            && meta.is_file()
+        {
+            found.push((start, meta.len(), entry.path()));
         }
     }
-    Ok(answer)
+    found.sort();
+    Ok(found)
 }
 
-/// The files of a log in order: offset of the first byte, length, path.
-fn parts(dir: &Path, stream: Stream) -> Result<Vec<(u64, u64, PathBuf)>, RunError> {
-    let head = head_path(dir, stream);
-    let mut parts = match fs::metadata(&head) {
-        Ok(meta) => vec![(0, meta.len(), head)],
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(RunError::io("read", &head, error)),
-    };
-    let prefix = format!("{}.log.", stream.word());
-    for entry in fs::read_dir(dir).map_err(|e| RunError::io("list", dir, e))?.flatten() {
-        let name = entry.file_name();
-        let offset = name.to_str().and_then(|n| n.strip_prefix(&prefix)).and_then(|n| n.parse().ok());
-        if let (Some(offset), Ok(meta)) = (offset, entry.metadata()) {
-            parts.push((offset, meta.len(), entry.path()));
+/// Reads at most `len` bytes of a log's pieces from `from` on, and returns where they begin: what is not kept is skipped, and
+/// what comes after a gap is another part.
+pub fn read_pieces(pieces: &[Piece], from: u64, len: u64) -> io::Result<(u64, Vec<u8>)> {
+    let (mut start, mut bytes) = (from, Vec::new());
+    for (first, length, path) in pieces {
+        let next = start + bytes.len() as u64;
+        if first + length <= next || bytes.len() as u64 >= len {
+            continue;
         }
+        if *first > next {
+            if !bytes.is_empty() {
+                break;
+            }
+            start = *first;
+        }
+        let at = (start + bytes.len() as u64).saturating_sub(*first);
+        let mut file = match File::open(path) {
+            Ok(file) => file,
+            // Rolled away since it was listed.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            Err(e) => return Err(e),
+        };
+        file.seek(SeekFrom::Start(at))?;
+        file.take((len - bytes.len() as u64).min(length - at)).read_to_end(&mut bytes)?;
     }
-    parts.sort();
-    Ok(parts)
+    Ok((start, bytes))
+}
+
+/// Returns at most `max` bytes from `offset`, counted in bytes that the command wrote; skips what is not kept.
+pub fn read(dir: &Path, stream: Stream, offset: u64, max: usize) -> Result<LogPart, RunError> {
+    let failed = |e| RunError::io("read", &head_path(dir, stream), e);
+    let pieces = pieces(dir, stream.word()).map_err(failed)?;
+    let end = pieces.last().map_or(0, |(start, len, _)| start + len);
+    let (offset, bytes) = read_pieces(&pieces, offset.min(end), max as u64).map_err(failed)?;
+    Ok(LogPart { offset, bytes, end })
 }
 
 #[cfg(test)]
@@ -301,7 +313,7 @@ mod tests {
         let (dir, counters) = capture(&[b'x'; 100], Caps::USUAL, 40);
         assert_eq!(counters.written[0].load(Ordering::Relaxed), 100);
         assert_eq!(counters.dropped[0].load(Ordering::Relaxed), 60);
-        let on_disk: u64 = parts(dir.path(), Stream::Stdout).unwrap().iter().map(|p| p.1).sum();
+        let on_disk: u64 = pieces(dir.path(), "stdout").unwrap().iter().map(|p| p.1).sum();
         assert_eq!(on_disk, 40);
     }
 

@@ -12,6 +12,7 @@ use crate::model::Failure;
 use rustix::process::Signal;
 use sha2::{Digest, Sha256};
 use std::{
+    collections::BTreeMap,
     fs::{self, OpenOptions},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -38,8 +39,9 @@ impl Local {
     }
 }
 
-impl Executor for Local {
-    fn submit(&self, dir: &Path, spec: &Spec) -> Result<(), RunError> {
+impl Local {
+    /// Starts like `submit`, and hands over variables that must not lie on a disk; the spec says `inherit`.
+    pub fn submit_with(&self, dir: &Path, spec: &Spec, private: &BTreeMap<String, String>) -> Result<(), RunError> {
         fs::create_dir_all(dir).map_err(|e| RunError::io("make", dir, e))?;
         let dir = &dir.canonicalize().map_err(|e| RunError::io("find", dir, e))?;
         if dir.join(names::CLAIM).exists() {
@@ -53,6 +55,7 @@ impl Executor for Local {
             .arg("shim")
             .arg(dir)
             .env_clear()
+            .envs(private)
             .current_dir("/")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -62,6 +65,12 @@ impl Executor for Local {
         // The shim outlives us or we outlive it; in the second case somebody must take its exit code.
         std::thread::spawn(move || child.wait());
         Ok(())
+    }
+}
+
+impl Executor for Local {
+    fn submit(&self, dir: &Path, spec: &Spec) -> Result<(), RunError> {
+        self.submit_with(dir, spec, &BTreeMap::new())
     }
 
     fn observe(&self, dir: &Path) -> Observation {

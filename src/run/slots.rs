@@ -30,6 +30,11 @@ pub fn gpus() -> Result<Vec<Gpu>, String> {
     if found.is_empty() { Err("no GPU: the NVIDIA driver lists none".into()) } else { Ok(found) }
 }
 
+/// Returns the version of the NVIDIA driver; none without one.
+pub fn driver() -> Option<String> {
+    Nvml::init().ok()?.sys_driver_version().ok()
+}
+
 fn said(error: &NvmlError) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }

@@ -15,6 +15,9 @@ pub struct Spec {
     pub cwd: PathBuf,
     /// The complete environment; nothing is inherited.
     pub env: BTreeMap<String, String>,
+    /// Beside `env` the command gets what its submit handed over in private, which is on no disk.
+    #[serde(default)]
+    pub inherit: bool,
     /// Wall-clock budget of the command, in seconds of CLOCK_BOOTTIME.
     pub wall_secs: f64,
     /// Seconds between TERM and KILL.

@@ -191,7 +191,7 @@ fn fact(study: &Study, rng: &mut Rng) -> Event {
         }
         25 => {
             if rng.bool() {
-                Event::CommitLabelled { trial, commit: text(rng) }
+                Event::CommitLabelled { trial, commit: text(rng), basis: rng.bool().then(|| rng.u64(..1 << 40)) }
             } else {
                 Event::IncumbentMoved { trial, from: TrialId(rng.u32(..9)) }
             }

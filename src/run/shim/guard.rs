@@ -44,7 +44,11 @@ pub(super) fn run(dir: &Path) -> i32 {
         .stdout(Stdio::null())
         .spawn();
     let ended_by = match spawned {
-        Ok(child) => wait_for(child.id()),
+        Ok(child) => match wait_for(child.id()) {
+            // Its status was read by now perhaps, and the directory removed: nothing may be put into it again.
+            Ended::Written => return 0,
+            Ended::Otherwise(how) => how,
+        },
         Err(error) => Some(format!("could not be started: {error}")),
     };
     if status_file::read(&dir.join(names::STATUS)).is_some() {
@@ -89,16 +93,27 @@ fn take(dir: &Path, claim: &Claim) -> io::Result<()> {
     linked
 }
 
-/// Waits for the supervisor; returns in words how it died, none when it exited.
-fn wait_for(pid: u32) -> Option<String> {
+/// How the supervisor went.
+enum Ended {
+    /// With its status written.
+    Written,
+    /// In words how it died, none when it exited.
+    Otherwise(Option<String>),
+}
+
+/// Waits for the supervisor.
+fn wait_for(pid: u32) -> Ended {
     loop {
         match rustix::process::wait(WaitOptions::empty()) {
             Ok(Some((ended, status))) if u32::try_from(ended.as_raw_nonzero().get()).is_ok_and(|e| e == pid) => {
-                let signal = status.terminating_signal()?;
-                return Some(format!("was ended by {}", evidence::signal_name(signal).unwrap_or("a signal")));
+                if status.exit_status() == Some(0) {
+                    return Ended::Written;
+                }
+                let signal = status.terminating_signal();
+                return Ended::Otherwise(signal.map(|s| format!("was ended by {}", evidence::signal_name(s).unwrap_or("a signal"))));
             }
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Some(format!("could not be waited for: {error}")),
+            Err(error) => return Ended::Otherwise(Some(format!("could not be waited for: {error}"))),
         }
     }
 }

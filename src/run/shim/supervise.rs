@@ -154,11 +154,14 @@ fn start(dir: &Path, spec: &Spec) -> Result<Child, Failure> {
     if !spec.cwd.is_dir() {
         return Err(Failure::new(Label::Infrastructure, format!("the working directory {} is not there", spec.cwd.display())));
     }
-    Command::new(own_program())
+    let mut command = Command::new(own_program());
+    if !spec.inherit {
+        command.env_clear();
+    }
+    command
         .arg0("trialdeck")
         .args(["shim", "--exec"])
         .arg(dir)
-        .env_clear()
         .envs(&spec.env)
         .env(RUN_VARIABLE, local::mark(dir))
         .current_dir(&spec.cwd)
