@@ -3,9 +3,11 @@
 //! All of it happens in a directory beside the final one, which gets its name last: a study exists whole or not at all.
 
 use super::clock::now;
+use super::environment;
+use super::grants::{self, Grant};
 use super::layout::Layout;
 use super::study_file::{self, Choices};
-use crate::evaluate::{self, Pristine};
+use crate::evaluate::Pristine;
 use crate::journal::{Journal, head};
 use crate::lineage::{Rules, RulesSpec, Store};
 use crate::model::{Event, FORMAT, Settings, create as created};
@@ -13,14 +15,13 @@ use crate::run::{Executor, Local, Observation};
 use crate::task::{Found, Origin, Task};
 use anyhow::Context;
 use std::{
+    collections::BTreeSet,
     fs,
     os::unix::fs::PermissionsExt,
     path::{Component, Path, PathBuf},
     time::Duration,
 };
 
-/// Limit of a preparation: data are made once, not downloaded at leisure.
-const PREPARE_WALL: Duration = Duration::from_secs(600);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// What a study is made of.
@@ -35,6 +36,10 @@ pub struct Plan<'a> {
     pub studies: &'a Path,
     /// Our own binary.
     pub program: &'a Path,
+    /// The user's cache directory.
+    pub cache: Option<&'a Path>,
+    /// Tells a person what takes long.
+    pub say: &'a dyn Fn(&str),
 }
 
 /// A study that was made.
@@ -64,9 +69,11 @@ pub fn create(plan: &Plan<'_>) -> anyhow::Result<Made> {
     let layout = Layout::new(building.path());
     let source = plan.found.base.join(&task.repository.path);
     let source = source.canonicalize().with_context(|| format!("the repository {} (key `path` of [repository])", source.display()))?;
+    let grants = grants::resolve(task, &plan.found.base, &source, plan.cache, plan.say)?;
+    let choices = Choices { grants, ..plan.choices.clone() };
     let store = Store::create(&layout.store())?;
     let imported = store.import(&source, &hidden(task, &plan.found.base, &source))?;
-    if nothing_editable(&rules_with(task, &plan.found.base, &source)?, &store, &imported.tree)? {
+    if nothing_editable(&rules_with(task, &choices.grants, &plan.found.base, &source)?, &store, &imported.tree)? {
         anyhow::bail!(
             "no file of the repository matches `editable` ({}), so nothing could ever be changed",
             task.repository.editable.join(", ")
@@ -76,8 +83,9 @@ pub fn create(plan: &Plan<'_>) -> anyhow::Result<Made> {
         Origin::Embedded(name) => format!("the task {name} of trialdeck {}", env!("CARGO_PKG_VERSION")),
         Origin::Disk => imported.summary.clone(),
     };
-    prepare_evaluator(plan, &layout, &store, &imported.tree)?;
-    study_file::write(&layout, &plan.found.text, &plan.choices, &plan.settings)?;
+    let taken = taken(&store, &imported.tree, hidden(task, &plan.found.base, &source))?;
+    prepare_evaluator(plan, &layout, &store, &imported.tree, &grants::links(&choices.grants, &taken))?;
+    study_file::write(&layout, &plan.found.text, &choices, &plan.settings)?;
     let mut journal = Journal::create(layout.root())?;
     let first = Event::StudyCreated {
         format: FORMAT,
@@ -87,7 +95,10 @@ pub fn create(plan: &Plan<'_>) -> anyhow::Result<Made> {
         tree: imported.tree,
         source: origin.clone(),
     };
-    let records = journal.append(now(), &[first])?;
+    let asked = setup_asked(task);
+    let granted = granted_words(&choices.grants).map(|text| Event::Noted { warning: false, text });
+    let facts: Vec<Event> = std::iter::once(first).chain(asked).chain(granted).collect();
+    let records = journal.append(now(), &facts)?;
     if let Some(study) = records.first().and_then(created) {
         head::write(layout.root(), &study, None)?;
     }
@@ -98,15 +109,53 @@ pub fn create(plan: &Plan<'_>) -> anyhow::Result<Made> {
     Ok(Made { dir, source: origin, warnings: imported.warnings })
 }
 
-fn prepare_evaluator(plan: &Plan<'_>, layout: &Layout, store: &Store, tree: &str) -> anyhow::Result<()> {
+/// That an environment is to be built before the first run, where the task names one.
+pub(super) fn setup_asked(task: &Task) -> Option<Event> {
+    let prepare = task.evaluator.prepare.is_some();
+    task.setup.as_ref().map(|setup| Event::SetupAsked { wall_secs: setup.wall.as_secs_f64(), prepare })
+}
+
+/// What runs may read, in one line.
+fn granted_words(grants: &[Grant]) -> Option<String> {
+    let one = |g: &Grant| match &g.inside {
+        Some(inside) => inside.clone(),
+        None => format!("{} (outside of the repository)", g.at.display()),
+    };
+    let all: Vec<String> = grants.iter().take(12).map(one).collect();
+    let more = if grants.len() > all.len() { format!(" and {} more", grants.len() - all.len()) } else { String::new() };
+    (!all.is_empty()).then(|| format!("data granted to runs, where they lie: {}{more}", all.join(", ")))
+}
+
+/// Paths at which a link to data would stand in the way of the tree, or show what is hidden.
+pub(super) fn taken(store: &Store, tree: &str, hidden: Vec<String>) -> anyhow::Result<BTreeSet<String>> {
+    Ok(store.list(tree)?.into_iter().map(|entry| entry.path).chain(hidden).collect())
+}
+
+pub(super) fn prepare_evaluator(
+    plan: &Plan<'_>,
+    layout: &Layout,
+    store: &Store,
+    tree: &str,
+    links: &[(String, PathBuf)],
+) -> anyhow::Result<()> {
     let task = &plan.found.parsed.task;
     let pristine = Pristine::new(layout.evaluator());
     store.export_dir(tree, &pristine.tree())?;
+    for (place, original) in links {
+        let link = pristine.tree().join(place);
+        if let Some(parent) = link.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        std::os::unix::fs::symlink(original, &link)?;
+    }
     for file in task.evaluator.files.iter().chain(task.data.iter().filter(|d| d.hidden).map(|d| &d.path)) {
         pristine.add(&plan.found.base.join(file), file)?;
     }
-    if let Some(command) = &task.evaluator.prepare {
-        prepare(plan, &pristine, command)?;
+    match &task.evaluator.prepare {
+        // The engine prepares and seals, once there is what it is prepared in.
+        Some(_) if task.setup.is_some() => return Ok(()),
+        Some(command) => prepare(plan, &pristine, command)?,
+        None => {}
     }
     pristine.seal()?;
     Ok(())
@@ -115,24 +164,8 @@ fn prepare_evaluator(plan: &Plan<'_>, layout: &Layout, store: &Store, tree: &str
 /// Runs the task's preparation, once, under the evaluator's rules and a limit of its own.
 fn prepare(plan: &Plan<'_>, pristine: &Pristine, command: &str) -> anyhow::Result<()> {
     let (dir, executor) = (pristine.prepare_dir(), Local::new(plan.program.to_owned()));
-    fs::create_dir_all(&dir)?;
-    let spec = evaluate::spec(
-        pristine,
-        &dir,
-        &evaluate::Plan {
-            label: format!("{} prepare", plan.settings.task),
-            command: command.to_owned(),
-            wall: PREPARE_WALL,
-            memory_bytes: None,
-            path: plan.choices.path.clone(),
-            gpus: Vec::new(),
-            threads: 1,
-            seed: plan.settings.seed,
-            artifacts: None,
-            measured: None,
-            env: Default::default(),
-        },
-    )?;
+    let programs = (plan.choices.path.clone(), std::collections::BTreeMap::new());
+    let spec = environment::prepare_spec(pristine, &plan.settings.task, command, programs, plan.settings.seed)?;
     executor.submit(&dir, &spec)?;
     loop {
         match executor.observe(&dir) {
@@ -148,32 +181,44 @@ fn prepare(plan: &Plan<'_>, pristine: &Pristine, command: &str) -> anyhow::Resul
 }
 
 /// What proposals of a study may touch.
-pub fn rules(task: &Task) -> anyhow::Result<Rules> {
-    let hidden =
-        task.evaluator.files.iter().chain(task.data.iter().filter(|d| d.hidden).map(|d| &d.path)).filter_map(|f| plain(Path::new(f)));
-    spec(task, hidden.chain(["public".to_owned(), "hidden".to_owned()].into_iter().filter(|_| task.evaluator.prepare.is_some())).collect())
+pub fn rules(task: &Task, grants: &[Grant]) -> anyhow::Result<Rules> {
+    spec(task, grants, unseen(task))
 }
 
-fn rules_with(task: &Task, base: &Path, source: &Path) -> anyhow::Result<Rules> {
-    spec(task, hidden(task, base, source))
+/// Paths that no trial tree has, as far as they can be told from the task alone.
+pub(super) fn unseen(task: &Task) -> Vec<String> {
+    let hidden =
+        task.evaluator.files.iter().chain(task.data.iter().filter(|d| d.hidden).map(|d| &d.path)).filter_map(|f| plain(Path::new(f)));
+    hidden.chain(["public".to_owned(), "hidden".to_owned()].into_iter().filter(|_| task.evaluator.prepare.is_some())).collect()
+}
+
+/// What proposals of a task may touch, before there is a study: `base` is the task file's directory, `source` the
+/// repository's.
+pub fn rules_with(task: &Task, grants: &[Grant], base: &Path, source: &Path) -> anyhow::Result<Rules> {
+    spec(task, grants, hidden(task, base, source))
+}
+
+/// Whether a proposal could change any file of a tree.
+pub(super) fn editable(task: &Task, grants: &[Grant], base: &Path, source: &Path, store: &Store, tree: &str) -> anyhow::Result<bool> {
+    Ok(!nothing_editable(&rules_with(task, grants, base, source)?, store, tree)?)
 }
 
 fn nothing_editable(rules: &Rules, store: &Store, tree: &str) -> anyhow::Result<bool> {
     Ok(!store.list(tree)?.iter().any(|entry| rules.check(&entry.path, true).is_ok()))
 }
 
-fn spec(task: &Task, hidden: Vec<String>) -> anyhow::Result<Rules> {
+fn spec(task: &Task, grants: &[Grant], hidden: Vec<String>) -> anyhow::Result<Rules> {
     let repository = &task.repository;
     Ok(Rules::new(&RulesSpec {
         editable: repository.editable.clone(),
-        protected: repository.protected.clone(),
+        protected: repository.protected.iter().cloned().chain(grants.iter().filter_map(|g| g.inside.clone())).collect(),
         hidden,
         max_changed_lines: repository.max_changed_lines,
     })?)
 }
 
 /// Evaluator files and hidden data that lie inside the repository, as paths of its tree.
-fn hidden(task: &Task, base: &Path, source: &Path) -> Vec<String> {
+pub fn hidden(task: &Task, base: &Path, source: &Path) -> Vec<String> {
     let base = base.canonicalize().unwrap_or_else(|_| base.to_owned());
     let files = task.evaluator.files.iter().chain(task.data.iter().filter(|d| d.hidden).map(|d| &d.path));
     let mut hidden: Vec<String> = files.filter_map(|f| plain(base.join(f).strip_prefix(source).ok()?)).collect();
@@ -187,7 +232,7 @@ fn hidden(task: &Task, base: &Path, source: &Path) -> Vec<String> {
     hidden
 }
 
-fn plain(path: &Path) -> Option<String> {
+pub(super) fn plain(path: &Path) -> Option<String> {
     let parts: Option<Vec<&str>> = path
         .components()
         .filter(|c| !matches!(c, Component::CurDir))

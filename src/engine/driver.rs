@@ -9,7 +9,7 @@ use super::handle::{Handle, Wish};
 use super::machine::{self, Effect, EffectId, Input};
 use super::rig::{LEAST_ROOM, Rig};
 use crate::journal::{Journal, JournalError, head};
-use crate::model::{Event, Failure, Label, Record, Study};
+use crate::model::{Event, Failure, Label, Record, SetupStage, Study};
 use crate::protocol::{self, Ack, Command, Signal, Update};
 use crate::run::Executor;
 use crate::watch::{Diverged, Seen};
@@ -30,6 +30,10 @@ const SNAPSHOT_EVERY: u64 = 2000;
 const COOL_DOWN: Duration = Duration::from_secs(1);
 /// Doublings of that time at most: 4 minutes.
 const DOUBLINGS: u32 = 8;
+/// Longest wait for work off the loop, once the engine leaves: the next engine must not meet it.
+const LAST_WORK: Duration = Duration::from_secs(20);
+/// How often that is looked at.
+const LOOK: Duration = Duration::from_millis(5);
 /// Tries of an effect after which a study that is over waits for it no longer; its next engine tries again.
 const LAST_TRIES: u32 = 3;
 
@@ -44,6 +48,8 @@ pub struct Driver {
     journal: Journal,
     handle: Handle,
     wishes: mpsc::Receiver<Wish>,
+    /// Edits of people that were tried and can be taken.
+    tried: (mpsc::Sender<Wish>, mpsc::Receiver<Wish>),
     reports: (mpsc::Sender<Report>, mpsc::Receiver<Report>),
     seen: mpsc::UnboundedReceiver<Seen>,
     flights: BTreeMap<EffectId, Flight>,
@@ -74,6 +80,7 @@ impl Driver {
             journal,
             handle,
             wishes,
+            tried: mpsc::channel(64),
             reports: mpsc::channel(256),
             seen,
             flights: BTreeMap::new(),
@@ -94,7 +101,19 @@ impl Driver {
     }
 
     /// Works until the study is over and nothing is in flight, or until `leave` says so. Runs go on without the engine.
-    pub async fn work(mut self, mut leave: watch::Receiver<bool>) -> Result<(), JournalError> {
+    ///
+    /// Gives the journal back, and with it the lock: the study is free once the caller lets it go.
+    pub async fn work(mut self, leave: watch::Receiver<bool>) -> (Journal, Result<(), JournalError>) {
+        let worked = self.until_over(leave).await;
+        // What was not heard in time was not done, and its sender can be told so for certain.
+        self.wishes.close();
+        while let Ok(wish) = self.wishes.try_recv() {
+            let _ = wish.reply.send(Err("the engine is leaving; nothing was recorded".into()));
+        }
+        (self.journal, worked)
+    }
+
+    async fn until_over(&mut self, mut leave: watch::Receiver<bool>) -> Result<(), JournalError> {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         self.leave = Some(leave.clone());
         let started = Input::EngineStarted {
@@ -104,6 +123,7 @@ impl Driver {
             slots: self.rig.slots.clone(),
         };
         self.tell(started).await?;
+        self.look_for_setup().await?;
         for text in std::mem::take(&mut self.notes) {
             self.tell(Input::Note { warning: true, text }).await?;
         }
@@ -118,7 +138,8 @@ impl Driver {
             }
             tokio::select! {
                 Some(report) = self.reports.1.recv() => self.take_report(report).await?,
-                Some(wish) = self.wishes.recv() => self.take_wish(wish).await?,
+                Some(wish) = self.wishes.recv() => self.hear(wish).await?,
+                Some(wish) = self.tried.1.recv() => self.take_wish(wish).await?,
                 Some(seen) = self.seen.recv() => self.take_seen(seen),
                 _ = second.tick() => self.tick().await?,
                 _ = leave.changed() => break,
@@ -127,13 +148,37 @@ impl Driver {
         for flight in self.flights.values() {
             flight.task.abort();
         }
+        last_work(&self.rig).await;
         self.record(vec![Event::EngineStopped]).await?;
-        let study = self.read(Study::clone);
-        if let Err(error) = self.journal.save_snapshot(&study) {
-            super::log::line(&format!("no snapshot: {error}"));
-        }
+        self.snapshot()();
         self.write_head();
         Ok(())
+    }
+
+    /// Writing the snapshot cache of the study as it is now.
+    fn snapshot(&self) -> impl FnOnce() + Send + 'static {
+        let (study, place, rig) = (self.read(Study::clone), self.journal.snapshot_place(), Arc::clone(&self.rig));
+        move || {
+            if let Err(error) = place.save(&study) {
+                super::log::line(&format!("no snapshot: {error}"));
+            }
+            drop(rig);
+        }
+    }
+
+    /// What was built may have gone with a cache that somebody emptied.
+    async fn look_for_setup(&mut self) -> Result<(), JournalError> {
+        let built = |s: &Study| {
+            let setup = s.setup.as_ref().filter(|e| !s.is_over() && matches!(e.stage, SetupStage::Preparing | SetupStage::Ready))?;
+            setup.hash.clone()
+        };
+        match self.read(built) {
+            Some(hash) if !self.rig.find_setup(&hash) => {
+                let detail = format!("{} is not there any more", self.rig.layout.setup_built(&hash).display());
+                self.tell(Input::SetupGone { detail }).await
+            }
+            _ => Ok(()),
+        }
     }
 
     fn read<T>(&self, look: impl FnOnce(&Study) -> T) -> T {
@@ -195,10 +240,7 @@ impl Driver {
         self.head_due = true;
         if self.journal.seq() >= self.snapshot_seq + SNAPSHOT_EVERY {
             self.snapshot_seq = self.journal.seq();
-            let study = self.read(Study::clone);
-            if let Err(error) = self.journal.save_snapshot(&study) {
-                super::log::line(&format!("no snapshot: {error}"));
-            }
+            tokio::task::spawn_blocking(self.snapshot());
         }
         Ok(None)
     }
@@ -225,8 +267,10 @@ impl Driver {
         self.tries.retain(|id, _| wanted.contains_key(id));
         for (id, effect) in wanted {
             let kill = match &effect {
-                Effect::Run { kill, .. } => kill.clone(),
-                _ => None,
+                Effect::Run { kill, .. } | Effect::Setup { kill, .. } | Effect::Prepare { kill } | Effect::Evaluate { kill } => {
+                    kill.clone()
+                }
+                Effect::Propose { .. } | Effect::Check { .. } | Effect::Label | Effect::Unseal => None,
             };
             if let Some(flight) = self.flights.get(&id) {
                 flight.kill.send_if_modified(|before| {
@@ -236,8 +280,8 @@ impl Driver {
                 });
             } else if !self.cooling.contains_key(&id) && !self.no_room {
                 let (sender, receiver) = watch::channel(kill);
-                let work =
-                    effects::start(Arc::clone(&self.rig), Arc::clone(&self.handle.study), id, effect, receiver, self.reports.0.clone());
+                let (rig, study) = (Arc::clone(&self.rig), Arc::clone(&self.handle.study));
+                let work = effects::start(rig, study, id, effect, receiver, self.reports.0.clone(), self.handle.signals.clone());
                 let reports = self.reports.0.clone();
                 let task = tokio::spawn(async move {
                     // A panic in one effect must become a fact, not the end of the engine.
@@ -266,7 +310,10 @@ impl Driver {
                 return Ok(());
             }
             Some(Input::Note { text, .. }) if tries > 0 => super::log::line(&text),
-            Some(input) => self.tell(input).await?,
+            Some(input) => {
+                let input = self.stored(input);
+                self.tell(input).await?;
+            }
             None => {}
         }
         if report.done && self.read(|study| machine::wanted(study).contains_key(&report.id)) {
@@ -298,6 +345,42 @@ impl Driver {
         };
         super::log::line(&text);
         self.tell(Input::Note { warning: self.no_room, text }).await
+    }
+
+    /// The body of a draft must be durable before the fact that speaks of it.
+    fn stored(&self, input: Input) -> Input {
+        let Input::Drafted { proposal, draft, .. } = &input else { return input };
+        if !self.read(|study| study.asked.contains(proposal)) {
+            return input;
+        }
+        match self.rig.store_draft(*proposal, 1, draft) {
+            Ok(()) => input,
+            Err(error) => Input::NoDraft { proposal: *proposal, detail: format!("the proposal could not be stored: {error}") },
+        }
+    }
+
+    /// A wish from a client. An edit is tried off the loop first: one that cannot be taken is refused to the person, and the
+    /// proposal stays as it was.
+    async fn hear(&mut self, wish: Wish) -> Result<(), JournalError> {
+        let Command::Edit { draft, .. } = &wish.command else { return self.take_wish(wish).await };
+        let trial = match self.read(|study| machine::command(study, wish.command.clone(), now())) {
+            Ok((_, ack)) => ack.trial,
+            Err(refusal) => {
+                let _ = wish.reply.send(Err(refusal));
+                return Ok(());
+            }
+        };
+        let Some(trial) = trial else { return self.take_wish(wish).await };
+        let (rig, study, draft, tried) = (Arc::clone(&self.rig), Arc::clone(&self.handle.study), draft.clone(), self.tried.0.clone());
+        tokio::spawn(async move {
+            let work = move || effects::check::refusal(&rig, &study, trial, &draft);
+            match tokio::task::spawn_blocking(work).await {
+                Ok(None) => drop(tried.send(wish).await),
+                Ok(Some(why)) => drop(wish.reply.send(Err(format!("your edit was not taken: {why}; the proposal is as it was")))),
+                Err(error) => drop(wish.reply.send(Err(error.to_string()))),
+            }
+        });
+        Ok(())
     }
 
     async fn take_wish(&mut self, wish: Wish) -> Result<(), JournalError> {
@@ -385,6 +468,14 @@ impl Driver {
         if let Err(error) = result {
             super::log::line(&format!("no head: {error}"));
         }
+    }
+}
+
+/// An aborted task leaves its blocking thread at work, on a slot or in the store. Each of them holds the rig.
+async fn last_work(rig: &Arc<Rig>) {
+    let end = Instant::now() + LAST_WORK;
+    while Arc::strong_count(rig) > 1 && Instant::now() < end {
+        tokio::time::sleep(LOOK).await;
     }
 }
 

@@ -42,6 +42,33 @@ impl Layout {
         self.root.join("evaluator")
     }
 
+    /// Environments that were built, and the attempts at them.
+    pub fn setup(&self) -> PathBuf {
+        self.root.join("setup")
+    }
+
+    /// The environment of this content, or a link to it.
+    pub fn setup_built(&self, hash: &str) -> PathBuf {
+        self.setup().join(hash)
+    }
+
+    /// One attempt at it: logs, status.
+    pub fn setup_attempt(&self, attempt: u32) -> PathBuf {
+        self.setup().join(format!("try-{attempt}"))
+    }
+
+    /// Makes the study's link to an environment in the cache; one that was built inside the study needs none.
+    pub fn link_setup(&self, hash: &str, dir: &Path) -> std::io::Result<()> {
+        let link = self.setup_built(hash);
+        if link == dir || link.read_link().ok().as_deref() == Some(dir) {
+            return Ok(());
+        }
+        if link.is_symlink() {
+            std::fs::remove_file(&link)?;
+        }
+        std::os::unix::fs::symlink(dir, &link)
+    }
+
     /// What the engine says of itself.
     pub fn engine_log(&self) -> PathBuf {
         self.root.join("engine.log")

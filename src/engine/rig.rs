@@ -1,11 +1,13 @@
 //! What the effects of one study work with: the task, the store, the executor, the pristine evaluator, the watcher.
 
+use super::grants::Grant;
 use super::layout::Layout;
-use crate::evaluate::{self, Pristine};
+use crate::evaluate::{self, EvaluateError, Evaluation, Pristine, SelfReport};
 use crate::lineage::{Rules, Slot, Store};
 use crate::model::{Draft, Failure, KnobValue, Label, Millis, ProposalId, RunId, SlotInfo, Telemetry};
-use crate::run::{EnvPlan, Executor, Local, Spec, Stream, durable, environment};
-use crate::task::{Gate, Scoring, Stage, Task};
+use crate::run::setup::Built;
+use crate::run::{EnvPlan, Executor, Local, Spec, Stream, durable, environment, interpreter};
+use crate::task::{self, Gate, Scoring, Stage, Task};
 use crate::watch::{self, Meters, Watcher};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use std::{
@@ -44,6 +46,12 @@ pub struct Rig {
     pub slots: Vec<SlotInfo>,
     /// Where the locks on GPUs lie: the same for all studies of the machine.
     pub lock_dir: PathBuf,
+    /// The user's cache directory.
+    pub cache: Option<PathBuf>,
+    /// Variables of the user's that the setup gets; they are written nowhere.
+    pub private: BTreeMap<String, String>,
+    grants: Vec<Grant>,
+    setup: Mutex<Option<Built>>,
     store: Mutex<Store>,
     meters: Mutex<Option<Meters>>,
     surfaces: Vec<(String, GlobSet)>,
@@ -62,13 +70,29 @@ pub struct Parts {
     pub slots: Vec<SlotInfo>,
     /// Where the locks on GPUs lie.
     pub lock_dir: PathBuf,
+    /// The user's cache directory.
+    pub cache: Option<PathBuf>,
+    /// Variables of the user's that the setup gets; they are written nowhere.
+    pub private: BTreeMap<String, String>,
+    /// Data that runs may read, where they lie.
+    pub grants: Vec<Grant>,
+}
+
+/// The evaluator's copy; one whose preparation waits for the setup is sealed after it.
+fn open_pristine(task: &Task, layout: &Layout) -> anyhow::Result<Pristine> {
+    match Pristine::open(layout.evaluator()) {
+        Err(EvaluateError::NotSealed { .. }) if task.setup.is_some() && task.evaluator.prepare.is_some() => {
+            Ok(Pristine::new(layout.evaluator()))
+        }
+        opened => Ok(opened?),
+    }
 }
 
 impl Rig {
     /// Opens a study's store and evaluator.
     pub fn open(layout: Layout, parts: Parts, watcher: Watcher) -> anyhow::Result<Self> {
         let store = Store::open(&layout.store())?;
-        let rules = super::create::rules(&parts.task)?;
+        let rules = super::create::rules(&parts.task, &parts.grants)?;
         let mut surfaces = Vec::new();
         for surface in &parts.task.surfaces {
             let mut set = GlobSetBuilder::new();
@@ -81,10 +105,14 @@ impl Rig {
             rules,
             path: parts.path,
             executor: Local::new(parts.program),
-            pristine: Pristine::open(layout.evaluator())?,
+            pristine: open_pristine(&parts.task, &layout)?,
             watcher,
             slots: parts.slots,
             lock_dir: parts.lock_dir,
+            cache: parts.cache,
+            private: parts.private,
+            grants: parts.grants,
+            setup: Mutex::new(None),
             store: Mutex::new(store),
             meters: Mutex::new(None),
             surfaces,
@@ -97,6 +125,33 @@ impl Rig {
     /// Whether there is room on the study's disk to start anything. A disk that cannot be asked has some.
     pub fn has_room(&self) -> bool {
         rustix::fs::statvfs(self.layout.root()).map_or(true, |fs| fs.f_bavail.saturating_mul(fs.f_frsize) >= LEAST_ROOM)
+    }
+
+    /// Takes the environment of this content into use; false where it is not there or not whole.
+    pub fn find_setup(&self, hash: &str) -> bool {
+        let found = Built::at(&self.layout.setup_built(hash));
+        let there = found.is_some();
+        *self.setup.lock().unwrap_or_else(PoisonError::into_inner) = found;
+        there
+    }
+
+    /// What was built for the runs.
+    pub fn setup(&self) -> Option<Built> {
+        self.setup.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The Python that the run's command uses.
+    pub fn interpreter(&self) -> Option<PathBuf> {
+        let (path, _) = self.programs();
+        interpreter::of_command(&self.task.run.command, &path, self.setup().as_ref().map(|s| s.dir.as_path()))
+    }
+
+    /// Directories in which runs find programs, what was built for them first, and the variables that belong to it.
+    pub fn programs(&self) -> (String, BTreeMap<String, String>) {
+        match self.setup() {
+            Some(built) => (built.path(&self.path), built.variables()),
+            None => (self.path.clone(), BTreeMap::new()),
+        }
     }
 
     /// The object store.
@@ -147,8 +202,15 @@ impl Rig {
     pub fn prepare(&self, slot: u32, tree: &str, run: RunId) -> anyhow::Result<()> {
         let dir = self.layout.slot(slot);
         let slot = Slot::new(&dir);
+        for grant in &self.grants {
+            grant.check().map_err(anyhow::Error::msg)?;
+        }
         slot.prepare(&self.store(), tree, &self.task.run.keep)?;
         slot.remove_reserved(OURS)?;
+        if !self.grants.is_empty() {
+            let taken = super::create::taken(&self.store(), tree, super::create::unseen(&self.task))?;
+            slot.link(&super::grants::links(&self.grants, &taken))?;
+        }
         let ours = dir.join(OURS);
         fs::create_dir_all(ours.join("home"))?;
         fs::create_dir_all(ours.join("tmp"))?;
@@ -184,7 +246,7 @@ impl Rig {
         if gates.is_empty() {
             return Ok(());
         }
-        let text = self.tail(&self.preflight_dir(run));
+        let text = self.tail(&self.preflight_dir(run), Stream::Stdout);
         let said: serde_json::Value =
             text.lines().rev().find_map(|l| serde_json::from_str(l).ok().filter(serde_json::Value::is_object)).unwrap_or_default();
         for gate in gates {
@@ -207,8 +269,10 @@ impl Rig {
         let gpus: Vec<String> = place.map(|p| p.gpus.clone()).unwrap_or_default();
         let (command, seeded) = task.run.seeded(seed);
         let seed_variable = seeded.map(|(name, _)| name);
+        let (path, mut own) = self.programs();
+        own.extend(task.run.env.clone());
         let env = environment(&EnvPlan {
-            path: self.path.clone(),
+            path,
             home: cwd.join(OURS).join("home"),
             tmp: cwd.join(OURS).join("tmp"),
             gpus: gpus.clone(),
@@ -218,13 +282,14 @@ impl Rig {
             public: self.pristine.public(),
             wall_secs: task.budget.wall.as_secs_f64(),
             run: run.to_string(),
-            task: task.run.env.clone(),
+            task: own,
         });
         let wall = task.budget.wall.as_secs_f64();
         Spec {
             label: format!("{} {run}", task.task.name),
             command,
             env,
+            inherit: false,
             wall_secs: wall,
             grace_secs: task.budget.grace.as_secs_f64(),
             memory_bytes: task.budget.memory_bytes,
@@ -245,6 +310,8 @@ impl Rig {
             stdout: dir.join("stdout.log"),
             stderr: Some(dir.join("stderr.log")),
             patterns: self.patterns(),
+            // Patterns come first; what they leave is read as well, so that naming one curve hides no other.
+            automatic: true,
             printed: Vec::new(),
             root: self.layout.slot(slot),
             files: self.task.live.files.clone(),
@@ -262,7 +329,9 @@ impl Rig {
         let metric = &self.task.task.metric;
         let names_a_group =
             metric.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !metric.starts_with(|c: char| c.is_ascii_digit());
-        if let (Scoring::SelfReported(report), true) = (&self.task.evaluator.scoring, names_a_group) {
+        // A pattern of the task's own reads it with its step already.
+        let read = patterns.iter().any(|p| p.contains(&format!("(?P<{metric}>")));
+        if let (Scoring::SelfReported(report), true, false) = (&self.task.evaluator.scoring, names_a_group, read) {
             patterns.push(report.pattern.replacen("(?P<value>", &format!("(?P<{metric}>"), 1));
         }
         patterns
@@ -278,12 +347,23 @@ impl Rig {
     /// The score that a run printed itself, where the task names one.
     pub fn self_reported(&self, run: RunId) -> Option<f64> {
         let Scoring::SelfReported(report) = &self.task.evaluator.scoring else { return None };
-        report.last_value(&self.tail(&self.layout.run(run)))
+        let report = searched(report).ok()?;
+        report.last_value(&self.tail(&self.layout.run(run), report.stream()))
     }
 
-    fn tail(&self, dir: &Path) -> String {
-        let end = self.executor.log(dir, Stream::Stdout, u64::MAX, 0).map_or(0, |part| part.end);
-        let part = self.executor.log(dir, Stream::Stdout, end.saturating_sub(LOG_TAIL as u64), LOG_TAIL);
+    /// The same from the whole log, under the rules.
+    pub fn self_reported_score(&self, report: &task::SelfReport, run_dir: &Path, rules: &evaluate::Rules) -> Evaluation {
+        let of_key = |key: &str| Some((key.to_owned(), searched(&task::SelfReport::of_key(report.stream, key)).ok()?));
+        let others: Vec<_> = rules.gates.iter().filter_map(|gate| of_key(&gate.key)).collect();
+        match searched(report) {
+            Ok(report) => report.evaluate(&others, &self.executor, run_dir, rules),
+            Err(error) => Evaluation::failed(Failure::new(Label::InvalidScore, error.to_string())),
+        }
+    }
+
+    fn tail(&self, dir: &Path, stream: Stream) -> String {
+        let end = self.executor.log(dir, stream, u64::MAX, 0).map_or(0, |part| part.end);
+        let part = self.executor.log(dir, stream, end.saturating_sub(LOG_TAIL as u64), LOG_TAIL);
         part.map(|p| String::from_utf8_lossy(&p.bytes).into_owned()).unwrap_or_default()
     }
 
@@ -302,4 +382,13 @@ impl Rig {
             .collect();
         meters.as_mut().map(|m| m.sample(at, |pid| pids.iter().find(|(p, _)| *p == pid).map(|(_, run)| *run)))
     }
+}
+
+/// What a task says of its score, for the room that reads logs.
+fn searched(report: &task::SelfReport) -> Result<SelfReport, regex::Error> {
+    let stream = match report.stream {
+        task::Stream::Stdout => Stream::Stdout,
+        task::Stream::Stderr => Stream::Stderr,
+    };
+    SelfReport::new(stream, &report.pattern)
 }

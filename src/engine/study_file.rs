@@ -1,5 +1,6 @@
 //! `study.toml`: the task as its author wrote it, and below a line the choices that the study was made with.
 
+use super::grants::Grant;
 use super::layout::Layout;
 use crate::model::Settings;
 use crate::run::durable;
@@ -11,7 +12,7 @@ use std::{fs, io};
 const MARK: &str = "# ---- written by trialdeck: the study's first settings; later changes are in the journal ----";
 
 /// What the engine needs of the choices beside the settings.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Choices {
     /// The study's name.
     pub name: String,
@@ -21,6 +22,9 @@ pub struct Choices {
     pub path: String,
     /// Hash of the task's text: the same name with another task is a mistake.
     pub task_hash: String,
+    /// Data that runs may read, where they lie.
+    #[serde(default)]
+    pub grants: Vec<Grant>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -58,7 +62,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::new(dir.path());
         let settings = found.parsed.task.settings(&task::Choices::default());
-        let choices = Choices { name: "a".into(), slots: None, path: "/bin".into(), task_hash: "0".into() };
+        let choices = Choices { name: "a".into(), slots: None, path: "/bin".into(), task_hash: "0".into(), grants: Vec::new() };
         let text = format!("{}\n{MARK}\n# [study]\n# name = \"another\"\n", found.text);
         write(&layout, &text, &choices, &settings).unwrap();
         let (task, read) = read(&layout).unwrap();

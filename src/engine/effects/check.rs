@@ -1,10 +1,11 @@
 //! Tries a revision's edits on the parent's tree: does it apply, is it in bounds, does it parse, does it fit the gates.
 
 use super::{Shared, look};
-use crate::engine::machine::{CheckedTree, Input};
+use crate::engine::machine::{self, CheckedTree, Input};
 use crate::engine::rig::Rig;
-use crate::lineage::Message;
-use crate::model::{DiffStat, Failure, Label, ProposalId, TrialId};
+use crate::lineage::{Applied, Message};
+use crate::model::{DiffStat, Draft, Failure, Label, ProposalId, TrialId};
+use crate::run::interpreter;
 use crate::task::Stage;
 
 pub(super) fn check(rig: &Rig, study: &Shared, trial: TrialId, revision: u32, proposal: ProposalId, parents: &[TrialId]) -> Input {
@@ -22,25 +23,66 @@ fn checked(
 ) -> Result<CheckedTree, Failure> {
     let fault = |detail: String| Failure::new(Label::Infrastructure, detail);
     let draft = rig.draft(proposal, revision).map_err(|e| fault(e.to_string()))?;
-    let (bases, proposer) = look(study, |s| {
-        let bases: Vec<_> = parents.iter().filter_map(|id| s.trial(*id)).map(|t| (t.commit.clone(), t.tree.clone())).collect();
-        (bases, s.trial(trial).map(|t| t.proposer.clone()).unwrap_or_default())
+    let applied = applied(rig, study, &draft, parents)?;
+    let (commits, proposer) = look(study, |s| {
+        let commits: Vec<String> = parents.iter().filter_map(|id| s.trial(*id)?.commit.clone()).collect();
+        (commits, s.trial(trial).map(|t| t.proposer.clone()).unwrap_or_default())
     });
-    let base = bases.first().and_then(|(_, tree)| tree.clone()).ok_or_else(|| fault("the parent has no tree".into()))?;
-    let store = rig.store();
-    let applied = store.apply(&base, &draft.edits, &rig.rules).map_err(|refusal| refusal.failure)?;
-    for path in applied.changed.iter().filter(|p| p.ends_with(".py")) {
-        let text = store.read(&applied.tree, path).map_err(|e| fault(e.to_string()))?;
-        if let Some(problem) = text.and_then(|bytes| crate::propose::syntax_error(&bytes)) {
-            return Err(Failure::new(Label::PreflightFailed, format!("{path} does not parse: {problem}")));
-        }
-    }
-    tree_gates(rig, &applied.tree, applied.diff)?;
-    let commits: Vec<String> = bases.into_iter().filter_map(|(commit, _)| commit).collect();
     let message = Message::new(trial, &draft.hypothesis, &proposer);
-    let commit = store.commit(trial, &commits, &applied.tree, &message).map_err(|e| fault(e.to_string()))?;
+    let commit = rig.store().commit(trial, &commits, &applied.tree, &message).map_err(|e| fault(e.to_string()))?;
     let surface = rig.surface_of(&applied.changed);
     Ok(CheckedTree { commit, tree: applied.tree, diff: applied.diff, surface })
+}
+
+/// Why a person's edit cannot be taken, if it cannot: tried before anything is recorded of it.
+pub(in crate::engine) fn refusal(rig: &Rig, study: &Shared, trial: TrialId, draft: &Draft) -> Option<String> {
+    let parents = look(study, |s| s.trial(trial).map(|t| t.parents.clone()).unwrap_or_default());
+    match applied(rig, study, draft, &parents) {
+        Ok(applied) => look(study, |s| machine::duplicate(s, trial, &applied.tree)),
+        Err(failure) => Some(format!("{}: {}", failure.label.word(), failure.detail)),
+    }
+}
+
+/// The tree that edits make of the first parent's, within all rules that can be told before it runs.
+fn applied(rig: &Rig, study: &Shared, draft: &Draft, parents: &[TrialId]) -> Result<Applied, Failure> {
+    let fault = |detail: String| Failure::new(Label::Infrastructure, detail);
+    let base = look(study, |s| s.trial(*parents.first()?)?.tree.clone()).ok_or_else(|| fault("the parent has no tree".into()))?;
+    let store = rig.store();
+    let applied = store.apply(&base, &draft.edits, &rig.rules).map_err(|refusal| refusal.failure)?;
+    let mut python = Vec::new();
+    for path in applied.changed.iter().filter(|p| p.ends_with(".py")) {
+        if let Some(bytes) = store.read(&applied.tree, path).map_err(|e| fault(e.to_string()))? {
+            python.push((path.clone(), bytes));
+        }
+    }
+    // The interpreter takes a moment, and others want the store.
+    drop(store);
+    parses(rig, &python)?;
+    tree_gates(rig, &applied.tree, applied.diff)?;
+    Ok(applied)
+}
+
+/// Whether the changed Python files parse: in the words of the interpreter that the run will use, and of our own parser
+/// where that one cannot be asked.
+fn parses(rig: &Rig, files: &[(String, Vec<u8>)]) -> Result<(), Failure> {
+    if files.is_empty() {
+        return Ok(());
+    }
+    let refused = |path: &str, why: String| Err(Failure::new(Label::PreflightFailed, format!("{path} does not parse: {why}")));
+    let asked = rig.interpreter().map(|python| (interpreter::refuses(&python, files), python));
+    match asked {
+        Some((Ok(None), _)) => return Ok(()),
+        Some((Ok(Some(r)), python)) => {
+            let who = python.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            return refused(&r.path, format!("line {}, column {}: {} ({who})", r.line, r.column, r.message));
+        }
+        Some((Err(why), _)) => crate::engine::log::line(&format!("syntax is checked without the interpreter: {why}")),
+        None => {}
+    }
+    match files.iter().find_map(|(path, bytes)| Some((path, crate::propose::syntax_error(bytes)?))) {
+        Some((path, problem)) => refused(path, problem),
+        None => Ok(()),
+    }
 }
 
 /// Gates of the stage `tree` look at what can be counted before anything runs.

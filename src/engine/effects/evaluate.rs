@@ -4,19 +4,23 @@
 use super::{Shared, look};
 use crate::engine::machine::Input;
 use crate::engine::rig::Rig;
-use crate::evaluate::{self, Bounds, Evaluation, Gate, Measured, Rules, SelfReport};
+use crate::evaluate::{self, Bounds, Evaluation, Gate, Measured, Rules};
 use crate::model::{Failure, Label, Run, RunId};
 use crate::run::{Executor, Observation, Status, Stream};
 use crate::task::{Scoring, Stage};
 use std::{fs, path::Path, sync::Arc, time::Duration};
+use tokio::sync::watch;
+
+/// By whose wish an effect is to end, once there is one.
+type Kill = watch::Receiver<Option<String>>;
 
 const LOOK: Duration = Duration::from_millis(25);
 /// An evaluation that vanished through no fault of the code is tried once more.
 const ATTEMPTS: u32 = 2;
 
-pub(in crate::engine) async fn evaluate(rig: Arc<Rig>, study: Shared, run: RunId) -> Input {
+pub(in crate::engine) async fn evaluate(rig: Arc<Rig>, study: Shared, run: RunId, mut kill: Kill) -> Input {
     let evaluation = match look(&study, |s| s.trial(run.trial).and_then(|t| t.run(run.run)).cloned()) {
-        Some(record) => scored(&rig, run, &record).await,
+        Some(record) => scored(&rig, run, &record, &mut kill).await,
         None => Evaluation::failed(Failure::new(Label::Infrastructure, "the run is not in the journal")),
     };
     let result = match (evaluation.score, evaluation.failure) {
@@ -27,7 +31,7 @@ pub(in crate::engine) async fn evaluate(rig: Arc<Rig>, study: Shared, run: RunId
     Input::Scored { run, result, metrics: evaluation.metrics, gates: evaluation.gates }
 }
 
-async fn scored(rig: &Arc<Rig>, run: RunId, record: &Run) -> Evaluation {
+async fn scored(rig: &Arc<Rig>, run: RunId, record: &Run, kill: &mut Kill) -> Evaluation {
     let dir = rig.layout.run(run);
     // An earlier engine may have been killed between the answer and its fact.
     if let Some(known) = Evaluation::load(&dir) {
@@ -45,11 +49,8 @@ async fn scored(rig: &Arc<Rig>, run: RunId, record: &Run) -> Evaluation {
         measured,
     };
     let evaluation = match &rig.task.evaluator.scoring {
-        Scoring::Command(command) => by_evaluator(rig, run, record, command, &rules, measured).await,
-        Scoring::SelfReported(report) => match SelfReport::parse(&report.pattern) {
-            Ok(report) => report.evaluate(&rig.executor, &dir, &rules),
-            Err(error) => Evaluation::failed(Failure::new(Label::InvalidScore, error.to_string())),
-        },
+        Scoring::Command(command) => by_evaluator(rig, run, record, command, &rules, measured, kill).await,
+        Scoring::SelfReported(report) => rig.self_reported_score(report, &dir, &rules),
     };
     if evaluation.failure.is_some() && !rig.has_room() {
         // What an evaluator says when it cannot write is no word on the code: it is asked again once there is room.
@@ -64,28 +65,40 @@ async fn scored(rig: &Arc<Rig>, run: RunId, record: &Run) -> Evaluation {
     evaluation
 }
 
-async fn by_evaluator(rig: &Arc<Rig>, run: RunId, record: &Run, command: &str, rules: &Rules, measured: Measured) -> Evaluation {
+async fn by_evaluator(
+    rig: &Arc<Rig>,
+    run: RunId,
+    record: &Run,
+    command: &str,
+    rules: &Rules,
+    measured: Measured,
+    kill: &mut Kill,
+) -> Evaluation {
     if let Err(failure) = check(rig).await {
         return Evaluation::failed(failure);
     }
     let place = rig.slots.get(record.slot as usize);
+    let (path, env) = rig.programs();
     let plan = evaluate::Plan {
         label: format!("{} {run}, evaluation", rig.task.task.name),
         command: command.to_owned(),
         wall: rig.task.evaluator.wall,
         memory_bytes: rig.task.budget.memory_bytes,
-        path: rig.path.clone(),
+        path,
         gpus: Vec::new(),
         threads: place.map_or(1, |p| p.threads),
         seed: record.seed,
         artifacts: Some(rig.layout.run(run).join("artifacts")),
         measured: Some(measured),
-        env: Default::default(),
+        env,
     };
     for attempt in 1..=ATTEMPTS {
         let dir = evaluation_dir(&rig.layout.run(run), attempt);
         let machine = |detail: String| Evaluation::failed(Failure::new(Label::Infrastructure, detail));
         if matches!(rig.executor.find(&dir), Observation::Absent) {
+            if let Some(why) = kill.borrow().clone() {
+                return Evaluation::failed(Failure::new(Label::Killed, why));
+            }
             let submitted = fs::create_dir_all(&dir)
                 .map_err(|e| e.to_string())
                 .and_then(|()| evaluate::spec(&rig.pristine, &dir, &plan).map_err(|e| e.to_string()))
@@ -94,7 +107,7 @@ async fn by_evaluator(rig: &Arc<Rig>, run: RunId, record: &Run, command: &str, r
                 return machine(format!("the evaluator could not be started: {detail}"));
             }
         }
-        match ended(rig, &dir).await {
+        match ended(rig, &dir, kill).await {
             Some(status) => {
                 if let Err(failure) = check(rig).await {
                     return Evaluation::failed(failure);
@@ -125,8 +138,16 @@ async fn check(rig: &Arc<Rig>) -> Result<(), Failure> {
     }
 }
 
-async fn ended(rig: &Rig, dir: &Path) -> Option<Box<Status>> {
+/// Waits for the end of an evaluator, passing on a wish to kill it.
+async fn ended(rig: &Rig, dir: &Path, kill: &mut Kill) -> Option<Box<Status>> {
+    let mut asked = false;
     loop {
+        if !asked && let Some(why) = kill.borrow_and_update().clone() {
+            asked = true;
+            if let Err(error) = rig.executor.cancel(dir, &Failure::new(Label::Killed, why)) {
+                crate::engine::log::line(&format!("{}: {error}", dir.display()));
+            }
+        }
         match rig.executor.observe(dir) {
             Observation::Ended(status) => return Some(status),
             Observation::Lost { .. } | Observation::Rebooted => return None,

@@ -10,15 +10,17 @@ use std::collections::BTreeMap;
 
 /// Writes the trial's commit anew with its score and verdict in the message; the tree stays.
 pub(super) fn label(rig: &Rig, study: &Shared, id: TrialId) -> Input {
+    // Read before the trial is: a verdict that comes in between is written by another label.
+    let basis = look(study, |s| s.seq);
     match labelled(rig, study, id) {
-        Ok(commit) => Input::Labelled { trial: id, commit },
+        Ok(commit) => Input::Labelled { trial: id, commit, basis },
         Err(why) => {
             let text = format!("the commit of {id} could not be labelled: {why}");
             // The commit is whole without its score: an engine that tried for ever would never leave.
             match look(study, |s| s.trial(id).and_then(|t| t.commit.clone())) {
                 Some(commit) => {
                     crate::engine::log::line(&text);
-                    Input::Labelled { trial: id, commit }
+                    Input::Labelled { trial: id, commit, basis }
                 }
                 None => Input::Note { warning: true, text },
             }

@@ -1,17 +1,19 @@
 //! The work that the machine wants: one file a kind. Each effect first looks whether it was done already, so that asking
 //! twice, or again after a crash, is harmless.
 
-mod check;
+pub(super) mod check;
 pub(super) mod evaluate;
 mod label;
 mod propose;
 pub(super) mod run;
+mod setup;
 
-use super::machine::{Effect, EffectId, Input};
+use super::machine::{Effect, EffectId, Input, SetupEnd};
 use super::rig::Rig;
 use crate::model::{Failure, Label, Study};
+use crate::protocol::Signal;
 use std::sync::{Arc, RwLock};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 
 /// What an effect has to say.
 pub(super) struct Report {
@@ -39,7 +41,15 @@ pub(super) async fn start(
     effect: Effect,
     kill: watch::Receiver<Option<String>>,
     reports: mpsc::Sender<Report>,
+    signals: broadcast::Sender<Arc<Signal>>,
 ) {
+    let started = reports.clone();
+    let tell = move |input| {
+        let started = started.clone();
+        async move {
+            let _ = started.send(Report { id, input: Some(input), done: false }).await;
+        }
+    };
     let input = match (id, effect) {
         (EffectId::Propose(proposal), Effect::Propose { proposer, parents, operator: _, draw }) => {
             Some(blocking(id, move || propose::propose(&rig, &study, proposal, &proposer, &parents, draw)).await)
@@ -49,16 +59,13 @@ pub(super) async fn start(
         }
         (EffectId::Run(run), Effect::Run { seed, slot, tree, .. }) => {
             let plan = run::Plan { run, seed, slot, tree };
-            let started = reports.clone();
-            let tell = move |input| {
-                let started = started.clone();
-                async move {
-                    let _ = started.send(Report { id, input: Some(input), done: false }).await;
-                }
-            };
             Some(run::run(rig, plan, kill, tell).await)
         }
-        (EffectId::Evaluate(run), _) => Some(evaluate::evaluate(rig, study, run).await),
+        (EffectId::Evaluate(run), Effect::Evaluate { .. }) => Some(evaluate::evaluate(rig, study, run, kill).await),
+        (EffectId::Setup(number), Effect::Setup { repeats, .. }) => {
+            Some(setup::setup(rig, study, setup::Attempt { number, repeats }, kill, signals, tell).await)
+        }
+        (EffectId::Prepare, _) => Some(setup::prepare(rig, study, kill, signals).await),
         (EffectId::Label(trial), _) => Some(blocking(id, move || label::label(&rig, &study, trial)).await),
         (EffectId::Unseal, _) => Some(blocking(id, move || label::unseal(&rig, &study)).await),
         // `wanted` pairs ids and effects; another pair cannot come.
@@ -82,6 +89,8 @@ pub(super) fn broken(id: EffectId) -> Input {
         EffectId::Check(trial, revision) => Input::Checked { trial, revision, result: Err(failure()) },
         EffectId::Run(run) => Input::Ended { run, seconds: 0.0, peak_memory_bytes: 0, self_reported: None, failure: Some(failure()) },
         EffectId::Evaluate(run) => Input::Scored { run, result: Err(failure()), metrics: Default::default(), gates: Vec::new() },
+        EffectId::Setup(attempt) => Input::SetupEnded { attempt, end: SetupEnd { failure: Some(failure()), ..SetupEnd::default() } },
+        EffectId::Prepare => Input::SetupPrepared { end: SetupEnd { failure: Some(failure()), ..SetupEnd::default() } },
         EffectId::Label(trial) => Input::Note { warning: true, text: format!("the commit of {trial} could not be labelled: {detail}") },
         EffectId::Unseal => Input::Unsealed { holdout: Default::default() },
     }

@@ -5,18 +5,15 @@ use crate::engine::machine::Input;
 use crate::engine::rig::Rig;
 use crate::model::{KnobValue, Noise, ProposalId, Status, Study, Trial, TrialId};
 use crate::propose::draft::{self, Request, Seen};
-use crate::propose::knobs::{self, Bound, BoundKind};
+use crate::propose::knobs::{self, Around, Bound};
 use crate::propose::samplers::{Outcome, Sampler};
-use crate::task::KnobBounds;
 use std::collections::BTreeMap;
 
+/// The driver stores the draft: a thread that is still at work after a stop must not write over a later one's.
 pub(super) fn propose(rig: &Rig, study: &Shared, proposal: ProposalId, proposer: &str, parents: &[TrialId], draw: u64) -> Input {
     let basis = look(study, |s| s.seq);
     match drafted(rig, study, proposer, parents, draw) {
-        Ok(draft) => match rig.store_draft(proposal, 1, &draft) {
-            Ok(()) => Input::Drafted { proposal, draft: Box::new(draft), basis },
-            Err(error) => Input::NoDraft { proposal, detail: format!("the proposal could not be stored: {error}") },
-        },
+        Ok(draft) => Input::Drafted { proposal, draft: Box::new(draft), basis },
         Err(detail) => Input::NoDraft { proposal, detail },
     }
 }
@@ -32,7 +29,7 @@ fn drafted(rig: &Rig, study: &Shared, proposer: &str, parents: &[TrialId], draw:
         (tree(parent), tree(TrialId::BASELINE), seen, s.settings.clone(), s.noise)
     });
     let tree = tree.ok_or_else(|| format!("{parent} has no tree"))?;
-    let bounds: Vec<Bound> = rig.task.knobs.iter().map(bound).collect();
+    let bounds: Vec<Bound> = rig.task.knobs.iter().map(Bound::from).collect();
     let root = root.ok_or("the baseline has no tree")?;
     let (_, first) = knobs_of(rig, &root, &bounds)?;
     let (sources, discovery) = knobs_of(rig, &tree, &bounds)?;
@@ -64,19 +61,22 @@ fn drafted(rig: &Rig, study: &Shared, proposer: &str, parents: &[TrialId], draw:
     draft::draft(&request).map_err(|e| e.to_string())
 }
 
-/// The editable Python sources of a tree, and the knobs in them.
+/// The editable sources and files of settings of a tree, and the knobs in them.
 fn knobs_of(rig: &Rig, tree: &str, bounds: &[Bound]) -> Result<(BTreeMap<String, String>, knobs::Discovery), String> {
     let store = rig.store();
     let mut sources = BTreeMap::new();
+    let mut around = Around { command: Some(&rig.task.run.command), fixed: BTreeMap::new() };
     for entry in store.list(tree).map_err(|e| e.to_string())? {
-        if entry.path.ends_with(".py") && rig.rules.check(&entry.path, true).is_ok() {
-            let bytes = store.read(tree, &entry.path).map_err(|e| e.to_string())?.unwrap_or_default();
-            if let Ok(text) = String::from_utf8(bytes) {
-                sources.insert(entry.path, text);
-            }
+        if entry.size > knobs::LARGEST || !knobs::is_source(&entry.path) {
+            continue;
+        }
+        let bytes = store.read(tree, &entry.path).map_err(|e| e.to_string())?.unwrap_or_default();
+        if let Ok(text) = String::from_utf8(bytes) {
+            let files = if rig.rules.check(&entry.path, true).is_ok() { &mut sources } else { &mut around.fixed };
+            files.insert(entry.path, text);
         }
     }
-    let found = knobs::discover(&sources, bounds);
+    let found = knobs::discover_around(&sources, bounds, &around);
     Ok((sources, found))
 }
 
@@ -87,18 +87,5 @@ fn outcome(trial: &Trial) -> Option<Outcome> {
         (_, Some(score)) => Some(Outcome::Score(score)),
         (Status::Done, None) => trial.failure.as_ref().filter(|f| !f.label.not_the_codes_fault()).map(|_| Outcome::Crash),
         (_, None) => Some(Outcome::Pending),
-    }
-}
-
-fn bound(knob: &crate::task::Knob) -> Bound {
-    let open = Bound { name: knob.name.clone(), ..Bound::default() };
-    match &knob.bounds {
-        KnobBounds::Excluded => Bound { exclude: true, ..open },
-        KnobBounds::Float { low, high, log } => Bound { kind: Some(BoundKind::Float), range: Some((*low, *high)), log: Some(*log), ..open },
-        KnobBounds::Int { low, high, log } => {
-            Bound { kind: Some(BoundKind::Int), range: Some((*low as f64, *high as f64)), log: Some(*log), ..open }
-        }
-        KnobBounds::Bool => Bound { kind: Some(BoundKind::Bool), ..open },
-        KnobBounds::Choice(choices) => Bound { kind: Some(BoundKind::Choice), choices: choices.clone(), ..open },
     }
 }

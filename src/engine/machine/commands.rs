@@ -3,7 +3,7 @@
 use super::reports;
 use crate::model::{
     Decision, Draft, Event, KnobValue, Limits, Millis, Operator, Proposal, ProposalId, Reviewer, RunPhase, SettingsChange, Status, Study,
-    StudyState, Trial, TrialId, Verdict,
+    StudyState, Trial, TrialId, Verdict, number::short,
 };
 use crate::protocol::{Ack, Command};
 
@@ -60,6 +60,7 @@ pub(super) fn take(study: &Study, command: Command, now: Millis) -> Taken {
                 operator,
                 decision: study.decisions,
                 asked: now,
+                requested: false,
                 trial: None,
                 failed: None,
             };
@@ -107,7 +108,7 @@ pub(super) fn take(study: &Study, command: Command, now: Millis) -> Taken {
         Command::Steer { text, to } => plain(study, vec![Event::Steered { text: text.chars().take(2000).collect(), to }], None),
         Command::Pin { trial, on } => mark(study, trial, |_, pruned| (on, pruned && !on)),
         Command::Prune { trial, on } => mark(study, trial, |pinned, _| (pinned && !on, on)),
-        Command::Extend { limits } => extend(study, limits),
+        Command::Extend { limits, beyond } => extend(study, limits, beyond),
         Command::Stop { now: kill } => {
             if study.is_over() || study.stopping == Some(true) || (study.stopping == Some(false) && !kill) {
                 return nothing(study);
@@ -167,8 +168,21 @@ fn mark(study: &Study, id: TrialId, new: impl Fn(bool, bool) -> (bool, bool)) ->
     plain(study, vec![Event::Marked { trial: id, pinned, pruned }], Some(id))
 }
 
-fn extend(study: &Study, limits: Limits) -> Taken {
+/// A target that was reached would end the study again at once: it is lifted where that is wished, else it stays the end.
+fn extend(study: &Study, limits: Limits, beyond: bool) -> Taken {
     let mut events = Vec::new();
+    if let Some((target, best)) = super::ending::reached_target(study) {
+        if beyond {
+            events.push(Event::SettingsChanged { change: SettingsChange::Target { target: None } });
+        } else if study.is_over() {
+            return Err(format!(
+                "the target {} is reached: {} has {}, verified; to go on beyond it say how far, with --trials +20 or --time +2h",
+                short(target),
+                best.trial,
+                short(best.score)
+            ));
+        }
+    }
     if limits != study.settings.limits {
         events.push(Event::SettingsChanged { change: SettingsChange::Limits { limits } });
     }

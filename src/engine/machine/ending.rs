@@ -1,7 +1,7 @@
 //! Where a study ends: limits, target, nothing left to try, a person's wish; and the fresh runs that its headline rests on.
 
 use super::schedule::live_runs;
-use crate::model::{EndReason, Event, Millis, Noise, RunKind, Status, Study, StudyState, Trial, TrialId};
+use crate::model::{Best, EndReason, Event, Millis, Noise, RunKind, Status, Study, StudyState, Trial, TrialId};
 
 /// Proposals in a row that start nothing, after which the study is exhausted.
 const FRUITLESS: u32 = 20;
@@ -16,7 +16,7 @@ pub(super) fn limits(study: &Study, now: Millis) -> Vec<Event> {
     }
     let reason = if study.settings.limits.seconds.is_some_and(|limit| study.active_seconds(now) >= limit) {
         EndReason::Time
-    } else if reached_target(study) {
+    } else if reached_target(study).is_some() {
         EndReason::Target
     } else if study.fruitless >= FRUITLESS && study.state == StudyState::Running {
         EndReason::Exhausted
@@ -26,14 +26,15 @@ pub(super) fn limits(study: &Study, now: Millis) -> Vec<Event> {
     vec![Event::StopAsked { now: false, reason }]
 }
 
-fn reached_target(study: &Study) -> bool {
-    let (Some(target), Some(best)) = (study.settings.target, &study.best) else { return false };
-    best.verified && study.settings.goal.gain(best.score, target) >= 0.0
+/// The target and the verified best, once that is as good.
+pub(super) fn reached_target(study: &Study) -> Option<(f64, &Best)> {
+    let (target, best) = (study.settings.target?, study.best.as_ref()?);
+    (best.verified && study.settings.goal.gain(best.score, target) >= 0.0).then_some((target, best))
 }
 
 /// Ends the study when nothing is in flight and nothing more may start.
 pub(super) fn settle(study: &Study) -> Vec<Event> {
-    if study.runs_in_flight().next().is_some() {
+    if study.runs_in_flight().next().is_some() || study.setup.as_ref().is_some_and(crate::model::Setup::in_flight) {
         return Vec::new();
     }
     if study.stopping.is_some() {

@@ -1,9 +1,10 @@
-//! Verdicts: the noise, the baseline, and every trial whose runs have ended. The numbers come from `decide`.
+//! Verdicts: the noise, the baseline, every trial whose runs have ended, and the headline that follows from them. The numbers
+//! come from `decide`.
 
 use super::commands::is_kept;
-use super::schedule::{live_runs, retried, wants_retry};
+use super::schedule::{baseline_runs, live_runs, may_start, retried, wants_retry};
 use crate::decide::{self, Arm, Candidate, Certificate, Rule, Screen};
-use crate::model::{Comparison, Event, Failure, Label, NoisePlan, Run, RunKind, RunPhase, Status, Study, Trial, TrialId, Verdict};
+use crate::model::{Best, Comparison, Event, Failure, Label, NoisePlan, Run, RunKind, RunPhase, Status, Study, Trial, TrialId, Verdict};
 
 /// Decides what can be decided now: at most one thing at a time.
 pub(super) fn settle(study: &Study) -> Vec<Event> {
@@ -11,10 +12,35 @@ pub(super) fn settle(study: &Study) -> Vec<Event> {
     if !noise.is_empty() {
         return noise;
     }
-    if study.baseline().is_some_and(|b| b.status != Status::Done) {
+    if study.baseline().is_some_and(|b| b.status != Status::Done || b.failure.is_some()) {
         return baseline(study);
     }
-    study.open.iter().filter_map(|id| study.trial(*id)).map(|t| trial(study, t)).find(|events| !events.is_empty()).unwrap_or_default()
+    let verdict = study.open.iter().filter_map(|id| study.trial(*id)).map(|t| trial(study, t)).find(|events| !events.is_empty());
+    verdict.unwrap_or_else(|| if told_here(study) { measured_here(study).into_iter().collect() } else { headline(study) })
+}
+
+/// Whether the best trial is an imported one, whose headline waits for runs here.
+fn told_here(study: &Study) -> bool {
+    study.best.as_ref().and_then(|best| study.trial(best.trial)).is_some_and(|t| t.imported.is_some())
+}
+
+/// The headline of an imported best, told anew once its code and the baseline's have run here.
+fn measured_here(study: &Study) -> Option<Event> {
+    study.imported.as_ref()?;
+    let (best, baseline) = (study.best.as_ref()?, study.baseline()?);
+    let trial = study.trial(best.trial).filter(|t| t.imported.is_some() && !t.own_scores().is_empty())?;
+    let waits = |t: &Trial| t.replicates_wanted > 0 || t.in_flight();
+    let score = trial.score.filter(|_| !waits(trial) && !waits(baseline))?;
+    let (screen, fresh) = told_apart(trial);
+    let headline = decide::headline(study.settings.goal, study.noise, Candidate { screen: &screen, fresh: &fresh }, &scores_of(baseline))?;
+    let same = best.score == score && best.gain == headline.gain && best.gain_interval == headline.interval;
+    (!same).then_some(Event::BestChanged {
+        trial: trial.id,
+        score,
+        verified: best.verified,
+        gain: headline.gain,
+        gain_interval: headline.interval,
+    })
 }
 
 /// Pools the noise anew when a replicated node has a new score.
@@ -22,7 +48,7 @@ fn noise(study: &Study) -> Vec<Event> {
     if study.settings.noise != NoisePlan::Measure || study.baseline().is_some_and(|b| b.in_flight()) && study.trials.len() == 1 {
         return Vec::new();
     }
-    let groups: Vec<Vec<f64>> = study.trials.iter().filter(|t| t.runs.len() > 1).map(Trial::scores).filter(|s| s.len() > 1).collect();
+    let groups: Vec<Vec<f64>> = study.replicated.iter().filter_map(|id| study.trial(*id)).map(Trial::scores).collect();
     let slices: Vec<&[f64]> = groups.iter().map(Vec::as_slice).collect();
     if slices.is_empty() {
         return Vec::new();
@@ -34,13 +60,12 @@ fn noise(study: &Study) -> Vec<Event> {
 fn baseline(study: &Study) -> Vec<Event> {
     let Some(baseline) = study.baseline() else { return Vec::new() };
     let ended = |r: &&Run| r.phase == RunPhase::Ended && !wants_retry(baseline, r);
-    let finished = baseline.runs.iter().filter(|r| r.retry_of.is_none()).count() as u32 >= study.settings.baseline_runs
-        && baseline.runs.iter().all(|r| ended(&r));
+    let finished = baseline_runs(baseline) >= study.settings.baseline_runs && baseline.runs.iter().all(|r| ended(&r));
     if !finished {
         return Vec::new();
     }
     if baseline.score.is_some() {
-        let mut events = vec![Event::BaselineDone];
+        let mut events = vec![Event::BaselineDone { failure: None }];
         if let crate::model::Noise::Unknown { seed_without_effect } = study.noise {
             let why = if seed_without_effect {
                 "the seed has no effect: all baseline scores are equal"
@@ -55,7 +80,11 @@ fn baseline(study: &Study) -> Vec<Event> {
         }
         return events;
     }
-    let detail = baseline.runs.iter().rev().find_map(|r| r.failure.as_ref()).map_or_else(
+    let last = baseline.runs.iter().rev().find_map(|r| r.failure.clone());
+    if baseline.status != Status::Done && last.is_some() {
+        return vec![Event::BaselineDone { failure: last }];
+    }
+    let detail = last.map_or_else(
         || "no baseline run gave a score".to_owned(),
         |f| format!("every baseline run failed, last with {}: {}", f.label.word(), f.detail),
     );
@@ -101,6 +130,10 @@ fn trial(study: &Study, trial: &Trial) -> Vec<Event> {
     }
     let per_score = study.settings.seeds_per_score as usize;
     let Some(incumbent) = study.trial(study.incumbent) else { return Vec::new() };
+    // An imported number is of another machine: what was asked for here is waited for.
+    if incumbent.imported.is_some() && (incumbent.replicates_wanted > 0 || incumbent.in_flight()) {
+        return Vec::new();
+    }
     if trial.status == Status::Done {
         return again(study, trial);
     }
@@ -171,6 +204,34 @@ fn judged(trial: &Trial, verdict: Verdict, verified: bool, comparison: Option<Bo
     Event::Judged { trial: trial.id, verdict, verified, comparison, failure }
 }
 
+/// The headline anew, once later runs of the baseline or of the best, or a better estimate of the noise, change its numbers.
+fn headline(study: &Study) -> Vec<Event> {
+    let (Some(known), Some(baseline)) = (&study.best, study.baseline()) else { return Vec::new() };
+    let Some(trial) = study.trial(known.trial) else { return Vec::new() };
+    let awaited = |t: &Trial| t.in_flight() || (t.replicates_wanted > 0 && may_start(study));
+    if awaited(trial) || awaited(baseline) {
+        return Vec::new();
+    }
+    let Some(best) = best_of(study, trial, trial.verified) else { return Vec::new() };
+    if same(known, &best) { Vec::new() } else { vec![changed(best)] }
+}
+
+/// Whether two headlines say the same. The last digits do not count: they differ by the order of a sum.
+fn same(a: &Best, b: &Best) -> bool {
+    let near = |x: f64, y: f64| x == y || (x - y).abs() <= 1e-9 * a.score.abs().max(x.abs()).max(y.abs());
+    let intervals = match (a.gain_interval, b.gain_interval) {
+        (Some([low, high]), Some([l, h])) => near(low, l) && near(high, h),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    a.verified == b.verified && near(a.score, b.score) && near(a.gain, b.gain) && intervals
+}
+
+fn changed(best: Best) -> Event {
+    let Best { trial, score, verified, gain, gain_interval } = best;
+    Event::BestChanged { trial, score, verified, gain, gain_interval }
+}
+
 /// A keep moves the incumbent, and the headline with it.
 fn with_best(study: &Study, trial: &Trial, verdict: Event, moves: bool, verified: bool) -> Vec<Event> {
     let mut events = vec![verdict];
@@ -207,16 +268,29 @@ fn best(study: &Study, kept: Option<(&Trial, bool)>, without: Option<TrialId>) -
         .map(|t| (t, t.verified));
     let baseline = study.baseline()?;
     let goal = study.settings.goal;
-    let top = others.chain(kept).filter_map(|(t, verified)| Some((t, verified, t.score?))).max_by(|a, b| {
+    let all: Vec<(&Trial, bool)> = others.chain(kept).collect();
+    // Imported numbers do not compete with those that were measured here.
+    let here = all.iter().any(|(t, _)| !t.own_scores().is_empty());
+    let competing = all.into_iter().filter(|(t, _)| !here || !t.own_scores().is_empty());
+    let top = competing.filter_map(|(t, verified)| Some((t, verified, t.score?))).max_by(|a, b| {
         let key = |x: &(&Trial, bool, f64)| goal.gain(x.2, 0.0);
         a.1.cmp(&b.1).then(key(a).total_cmp(&key(b)))
     });
-    let Some((trial, verified, score)) = top else {
+    let Some((trial, verified, _)) = top else {
         // Nothing is kept any more: the baseline is the best again, with no gain.
-        let score = baseline.score?;
-        return Some(Event::BestChanged { trial: TrialId::BASELINE, score, verified: false, gain: 0.0, gain_interval: None });
+        return best_of(study, baseline, false).map(changed);
     };
+    best_of(study, trial, verified).map(changed)
+}
+
+/// What a trial's runs say against the baseline's.
+fn best_of(study: &Study, trial: &Trial, verified: bool) -> Option<Best> {
+    let score = trial.score?;
+    if trial.id == TrialId::BASELINE {
+        return Some(Best { trial: trial.id, score, verified: false, gain: 0.0, gain_interval: None });
+    }
     let (screen, fresh) = told_apart(trial);
-    let headline = decide::headline(goal, study.noise, Candidate { screen: &screen, fresh: &fresh }, &scores_of(baseline))?;
-    Some(Event::BestChanged { trial: trial.id, score, verified, gain: headline.gain, gain_interval: headline.interval })
+    let candidate = Candidate { screen: &screen, fresh: &fresh };
+    let headline = decide::headline(study.settings.goal, study.noise, candidate, &scores_of(study.baseline()?))?;
+    Some(Best { trial: trial.id, score, verified, gain: headline.gain, gain_interval: headline.interval })
 }

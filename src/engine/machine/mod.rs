@@ -8,6 +8,8 @@ mod ending;
 mod judge;
 mod reports;
 mod schedule;
+mod setup;
+mod stale;
 #[cfg(test)]
 mod tests;
 
@@ -91,12 +93,40 @@ pub enum Input {
         /// Gates in the task's order.
         gates: Vec<GateResult>,
     },
+    /// An attempt at the setup has begun, or waits.
+    SetupStarted {
+        /// Which attempt.
+        attempt: u32,
+        /// The content that it is named by.
+        hash: String,
+        /// What it waits for, in words.
+        waiting: Option<String>,
+    },
+    /// An attempt at the setup has ended.
+    SetupEnded {
+        /// Which attempt.
+        attempt: u32,
+        /// What came of it.
+        end: SetupEnd,
+    },
+    /// The evaluator's preparation has ended.
+    SetupPrepared {
+        /// What came of it.
+        end: SetupEnd,
+    },
+    /// What the setup built is not there any more.
+    SetupGone {
+        /// What is missing, in words.
+        detail: String,
+    },
     /// A commit carries its score.
     Labelled {
         /// The node.
         trial: TrialId,
         /// The new commit.
         commit: String,
+        /// Sequence number of the last fact that its message carries.
+        basis: u64,
     },
     /// The holdout scores of a study that is over.
     Unsealed {
@@ -110,6 +140,21 @@ pub enum Input {
         /// In one line.
         text: String,
     },
+}
+
+/// What came of an attempt at the setup, or of the preparation.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SetupEnd {
+    /// Wall-clock seconds.
+    pub seconds: f64,
+    /// It lay in the cache.
+    pub cached: bool,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// It looks like a hiccup of the network.
+    pub hiccup: bool,
+    /// The last lines of its log, where it failed.
+    pub tail: Vec<String>,
 }
 
 /// What became of a revision's edits.
@@ -160,7 +205,22 @@ pub enum Effect {
         kill: Option<String>,
     },
     /// Score a run's artifacts.
-    Evaluate,
+    Evaluate {
+        /// End the evaluator: by whose wish.
+        kill: Option<String>,
+    },
+    /// Build the environment of the runs, or find it in the cache.
+    Setup {
+        /// The attempt before was ended by a hiccup: it is waited a moment.
+        repeats: bool,
+        /// End it: by whose wish.
+        kill: Option<String>,
+    },
+    /// Run the evaluator's preparation.
+    Prepare {
+        /// End it: by whose wish.
+        kill: Option<String>,
+    },
     /// Write the trial's commit anew with its score in the message.
     Label,
     /// Read the holdout scores.
@@ -178,6 +238,10 @@ pub enum EffectId {
     Run(RunId),
     /// Of a run's artifacts.
     Evaluate(RunId),
+    /// Of an attempt at the setup.
+    Setup(u32),
+    /// Of the evaluator's preparation.
+    Prepare,
     /// Of a trial's commit.
     Label(TrialId),
     /// Of the study.
@@ -201,9 +265,11 @@ fn settle(study: &Study, now: Millis) -> Vec<Event> {
     if study.is_over() {
         return Vec::new();
     }
-    let steps: [&dyn Fn() -> Vec<Event>; 6] = [
+    let steps: [&dyn Fn() -> Vec<Event>; 8] = [
+        &|| setup::settle(study),
         &|| judge::settle(study),
         &|| ending::limits(study, now),
+        &|| stale::settle(study),
         &|| schedule::reviews(study),
         &|| schedule::runs(study),
         &|| schedule::requests(study),
@@ -212,9 +278,15 @@ fn settle(study: &Study, now: Millis) -> Vec<Event> {
     steps.iter().map(|decide| decide()).find(|events| !events.is_empty()).unwrap_or_default()
 }
 
+/// What speaks against a new revision with this tree: it is that of another trial. None when nothing does.
+pub fn duplicate(study: &Study, trial: TrialId, tree: &str) -> Option<String> {
+    reports::duplicate_of(study, trial, tree)
+}
+
 /// Says what should be in flight.
 pub fn wanted(study: &Study) -> BTreeMap<EffectId, Effect> {
     let mut wanted = BTreeMap::new();
+    setup::want(study, &mut wanted);
     let halted = study.is_over() || study.stopping.is_some();
     if !halted {
         for request in crate::protocol::proposing(study) {
@@ -225,33 +297,38 @@ pub fn wanted(study: &Study) -> BTreeMap<EffectId, Effect> {
         }
     }
     for trial in study.open.iter().filter_map(|id| study.trial(*id)) {
+        // The interpreter that checks syntax is the one that the setup builds.
         if trial.status == Status::Proposed
+            && setup::is_ready(study)
             && let Some(proposal) = trial.proposal
         {
             wanted.insert(EffectId::Check(trial.id, trial.revision), Effect::Check { proposal, parents: trial.parents.clone() });
         }
         for run in &trial.runs {
             let id = trial.id.run(run.id);
+            let kill = || {
+                if study.stopping == Some(true) {
+                    Some("the study was stopped".to_owned())
+                } else if run.undone {
+                    Some("the review was taken back".to_owned())
+                } else {
+                    run.kill.then(|| "killed by the researcher".to_owned())
+                }
+            };
             match run.phase {
                 RunPhase::Running => {
-                    let kill = if study.stopping == Some(true) {
-                        Some("the study was stopped".to_owned())
-                    } else if run.undone {
-                        Some("the review was taken back".to_owned())
-                    } else {
-                        run.kill.then(|| "killed by the researcher".to_owned())
-                    };
+                    let kill = kill();
                     let effect = Effect::Run { kind: run.kind, seed: run.seed, slot: run.slot, tree: run.tree.clone(), kill };
                     wanted.insert(EffectId::Run(id), effect);
                 }
                 RunPhase::Evaluating => {
-                    wanted.insert(EffectId::Evaluate(id), Effect::Evaluate);
+                    wanted.insert(EffectId::Evaluate(id), Effect::Evaluate { kill: kill() });
                 }
                 RunPhase::Ended => {}
             }
         }
     }
-    for trial in &study.unlabelled {
+    for trial in study.unlabelled.keys() {
         wanted.insert(EffectId::Label(*trial), Effect::Label);
     }
     if study.is_over() && !study.unsealed && study.settings.has_holdout {

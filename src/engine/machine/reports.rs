@@ -49,11 +49,14 @@ pub(super) fn take(study: &Study, input: Input) -> Vec<Event> {
             let trial = study.trial(run.trial);
             // The score of a run whose review was taken back is the run's own and not the trial's.
             let counts = trial.and_then(|t| t.run(run.run)).is_some_and(|r| !r.undone);
-            let scores: Vec<f64> = trial.map(Trial::scores).unwrap_or_default().into_iter().chain(score.filter(|_| counts)).collect();
+            let scores: Vec<f64> = trial.map(Trial::own_scores).unwrap_or_default().into_iter().chain(score.filter(|_| counts)).collect();
             let trial_score = decide::aggregate(&scores, study.settings.aggregate);
             vec![Event::RunScored { run, score, metrics, gates, failure, trial_score }]
         }
-        Input::Labelled { trial, commit } => vec![Event::CommitLabelled { trial, commit }],
+        Input::Labelled { trial, commit, basis } => vec![Event::CommitLabelled { trial, commit, basis: Some(basis) }],
+        input @ (Input::SetupStarted { .. } | Input::SetupEnded { .. } | Input::SetupPrepared { .. } | Input::SetupGone { .. }) => {
+            super::setup::take(study, input)
+        }
         Input::Unsealed { holdout } => {
             // A fact stays under 4 KiB: some 100 trials each.
             let all: Vec<_> = holdout.into_iter().collect();
@@ -112,7 +115,7 @@ fn checked(study: &Study, id: TrialId, revision: u32, result: Result<CheckedTree
 }
 
 /// The trial that has the same tree and was decided, vetoed, or is on its way; one whose end was not its code's fault does not count.
-fn duplicate_of(study: &Study, id: TrialId, tree: &str) -> Option<String> {
+pub(super) fn duplicate_of(study: &Study, id: TrialId, tree: &str) -> Option<String> {
     study
         .trials
         .iter()
@@ -132,11 +135,11 @@ fn duplicate_of(study: &Study, id: TrialId, tree: &str) -> Option<String> {
         })
 }
 
-fn bounded(failure: Failure) -> Failure {
+pub(super) fn bounded(failure: Failure) -> Failure {
     Failure { label: failure.label, detail: cut(&failure.detail, DETAIL) }
 }
 
-fn cut(text: &str, chars: usize) -> String {
+pub(super) fn cut(text: &str, chars: usize) -> String {
     match text.char_indices().nth(chars) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),

@@ -5,7 +5,7 @@ use crate::review::{self, Ruling};
 use crate::search::{self, Repair};
 use std::collections::BTreeSet;
 
-fn may_start(study: &Study) -> bool {
+pub(super) fn may_start(study: &Study) -> bool {
     study.state == StudyState::Running && study.stopping.is_none()
 }
 
@@ -38,7 +38,7 @@ struct WantedRun {
 
 /// Puts wanted runs on free slots.
 pub(super) fn runs(study: &Study) -> Vec<Event> {
-    if !may_start(study) {
+    if !may_start(study) || !super::setup::is_ready(study) {
         return Vec::new();
     }
     let busy: BTreeSet<u32> =
@@ -67,7 +67,7 @@ fn next_run(study: &Study) -> Option<WantedRun> {
         .or_else(|| {
             study
                 .baseline()
-                .filter(|b| b.status != Status::Done && count(b, RunKind::Baseline) < study.settings.baseline_runs)
+                .filter(|b| b.status != Status::Done && baseline_runs(b) < study.settings.baseline_runs)
                 .map(|b| plain(b, RunKind::Baseline))
         })
         .or_else(|| open().find(|t| t.status == Status::Done && t.replicates_wanted > 0).map(|t| plain(t, RunKind::Certify)))
@@ -91,13 +91,20 @@ fn in_hand(trial: &Trial) -> bool {
     matches!(trial.status, Status::Queued | Status::Running | Status::Evaluating) && trial.id != TrialId::BASELINE
 }
 
-/// Runs that count: those of a review that was taken back do not.
+/// Runs that count.
 pub(super) fn live_runs(trial: &Trial) -> Vec<&crate::model::Run> {
-    trial.runs.iter().filter(|r| !r.undone).collect()
+    trial.live_runs().collect()
 }
 
 fn count(trial: &Trial, kind: RunKind) -> u32 {
     live_runs(trial).iter().filter(|r| r.kind == kind && r.retry_of.is_none()).count() as u32
+}
+
+/// Runs of the baseline that count: what a stop of the whole study cut short is run anew once it goes on.
+pub(super) fn baseline_runs(baseline: &Trial) -> u32 {
+    let stopped = |r: &crate::model::Run| !r.kill && r.failure.as_ref().is_some_and(|f| f.label == crate::model::Label::Killed);
+    let cut_short = live_runs(baseline).into_iter().filter(|r| r.kind == RunKind::Baseline && r.retry_of.is_none() && stopped(r)).count();
+    count(baseline, RunKind::Baseline) - cut_short as u32
 }
 
 fn wants_more(study: &Study, trial: &Trial, kind: RunKind) -> bool {

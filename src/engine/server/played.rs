@@ -30,26 +30,11 @@ pub(crate) fn settings() -> Settings {
     Settings {
         task: "wind-power".into(),
         title: "Wind power".into(),
-        primary: None,
         metric: "mse".into(),
-        goal: Goal::Minimize,
-        target: None,
-        min_effect: None,
-        noise: NoisePlan::Measure,
-        baseline_runs: 3,
-        seeds_per_score: 1,
-        aggregate: Aggregate::Mean,
-        seeded: true,
-        has_holdout: false,
-        score_source: ScoreSource::Evaluator,
-        isolation: "E".into(),
         seed: 7,
-        autonomy: Autonomy::Auto,
-        policy: PolicyName::Hillclimb,
-        proposers: vec!["tpe".into()],
         limits: Limits { trials: Some(12), ..Limits::default() },
         wall_secs: 30.0,
-        gpus: 0,
+        ..sample::settings()
     }
 }
 
