@@ -20,6 +20,9 @@ pub struct Listed {
 /// A name that names no study.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotFound {
+    /// There is nowhere to look.
+    #[error(transparent)]
+    Place(#[from] NoPlace),
     /// There is none of this name.
     #[error("there is no study `{name}` in {studies}{}", hint(.nearest, .others))]
     Unknown {
@@ -38,6 +41,25 @@ pub enum NotFound {
         /// What was asked for.
         name: String,
     },
+}
+
+/// A studies directory in which nothing can be looked up, though something lies there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the studies directory {studies} cannot be read: {why}; choose another with --studies DIR")]
+pub struct NoPlace {
+    studies: String,
+    why: String,
+}
+
+/// Says whether studies can be looked up here. A directory that is not there yet has none. Errors: what lies there instead.
+pub fn readable(studies: &Path) -> Result<(), NoPlace> {
+    let why = match std::fs::read_dir(studies) {
+        Ok(_) => return Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotADirectory => "something that is no directory lies there".to_owned(),
+        Err(e) => e.to_string(),
+    };
+    Err(NoPlace { studies: studies.display().to_string(), why })
 }
 
 fn hint(nearest: &Option<String>, others: &usize) -> String {
@@ -72,6 +94,7 @@ pub fn find(studies: &Path, name: &str) -> Result<PathBuf, NotFound> {
     if dir.join(journal::FILE).is_file() {
         return Ok(dir);
     }
+    readable(studies)?;
     let names = names(studies);
     let nearest = names.iter().map(|other| (strsim::jaro_winkler(name, other), other)).max_by(|a, b| a.0.total_cmp(&b.0));
     Err(NotFound::Unknown {

@@ -1,7 +1,7 @@
 //! The closing table: what a study came to, and what to do next. Its JSON is the `summary`.
 
 use super::words::{counts, gain, limits, noise_advice, pad, plural, safe, score, signed, span, table, with_noise};
-use crate::model::{Label, Millis, Status, Study, StudyState, Trial, TrialId, Verdict};
+use crate::model::{EndReason, Label, Millis, Status, Study, StudyState, Trial, TrialId, Verdict};
 use crate::protocol::{document::study_document, slot_utilisation};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -11,6 +11,9 @@ pub fn closing(study: &Study, now: Millis, suffix: &str) -> Vec<String> {
     let mut rows: Vec<[String; 2]> = Vec::new();
     let mut say = |key: &str, text: String| rows.push([key.to_owned(), text]);
     say("study", heading(study));
+    if setup_failed(study) {
+        return without_environment(study, suffix);
+    }
     let baseline = study.baseline();
     let source = study.settings.score_source;
     let runs = baseline.map_or(0, |b| b.scores().len());
@@ -27,7 +30,8 @@ pub fn closing(study: &Study, now: Millis, suffix: &str) -> Vec<String> {
         say("holdout", text);
     }
     // Before the baseline has run, nobody can know the noise.
-    let early = runs == 0 && !study.is_over();
+    let fixed = study.imported.as_ref().is_some_and(|from| from.fixed.is_some());
+    let early = (runs == 0 && !study.is_over()) || fixed;
     if let Some(advice) = noise_advice(study.noise, study.settings.min_effect).filter(|_| !early) {
         say("noise", advice);
     }
@@ -37,8 +41,28 @@ pub fn closing(study: &Study, now: Millis, suffix: &str) -> Vec<String> {
         say("failures", failures);
     }
     let gpu = if study.gpu_seconds > 0.0 { format!(", {} of GPU time", span(study.gpu_seconds)) } else { String::new() };
-    say("time", format!("{}, slots {:.0} % in use{gpu}", span(study.active_seconds(now)), slot_utilisation(study) * 100.0));
+    if !fixed {
+        say("time", format!("{}, slots {:.0} % in use{gpu}", span(study.active_seconds(now)), slot_utilisation(study) * 100.0));
+    }
     let rows: Vec<Vec<String>> = rows.into_iter().map(Vec::from).collect();
+    let mut lines = table(&rows, &[]);
+    lines.push(String::new());
+    lines.extend(next_commands(study, suffix));
+    lines
+}
+
+/// The environment of the runs could not be built: nothing ran.
+fn setup_failed(study: &Study) -> bool {
+    study.state == StudyState::Failed && study.reason == Some(EndReason::Setup)
+}
+
+/// What stands in the way, the last lines of the log, and the mend.
+fn without_environment(study: &Study, suffix: &str) -> Vec<String> {
+    let tail = study.setup.as_ref().map(|s| s.tail.as_slice()).unwrap_or_default();
+    let mut rows = vec![vec!["study".to_owned(), heading(study)]];
+    rows.extend(tail.iter().enumerate().map(|(n, line)| vec![if n == 0 { "log" } else { "" }.to_owned(), safe(line)]));
+    let mend = "if the fault lay outside (network, index, disk), resume; else correct [setup], or the files that it installs from, and start a new study";
+    rows.push(vec!["mend".to_owned(), mend.to_owned()]);
     let mut lines = table(&rows, &[]);
     lines.push(String::new());
     lines.extend(next_commands(study, suffix));
@@ -79,9 +103,22 @@ fn tally(study: &Study) -> String {
     let verdicts = [Verdict::Keep, Verdict::Revert, Verdict::Undecided, Verdict::RolledBack]
         .into_iter()
         .map(|verdict| (proposed().filter(|t| t.verdict == Some(verdict)).count(), verdict.word()));
-    let others = [Status::Vetoed, Status::Rejected, Status::Stale, Status::Waiting, Status::Queued, Status::Running, Status::Evaluating]
-        .into_iter()
-        .map(|status| (proposed().filter(|t| t.status == status && t.verdict.is_none()).count(), status.word()));
+    let others = [
+        Status::Vetoed,
+        Status::Rejected,
+        Status::Stale,
+        Status::Waiting,
+        Status::Queued,
+        Status::Running,
+        Status::Evaluating,
+        Status::Unreadable,
+    ]
+    .into_iter()
+    .map(|status| {
+        // Nothing waits for its turn in a study that is over.
+        let word = if status == Status::Queued && study.is_over() { "not started" } else { status.word() };
+        (proposed().filter(|t| t.status == status && t.verdict.is_none()).count(), word)
+    });
     let parts: Vec<String> = verdicts.chain(others).filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
     let of = study.settings.limits.trials.map_or(String::new(), |limit| format!(" of {limit}"));
     let parts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
@@ -95,11 +132,20 @@ fn labels(study: &Study) -> impl Iterator<Item = Label> {
 fn next_commands(study: &Study, suffix: &str) -> Vec<String> {
     let name = safe(&study.name);
     let mut commands: Vec<(&str, String, String)> = Vec::new();
-    if study.state == StudyState::Failed {
+    if setup_failed(study) {
+        commands.push(("resume", String::new(), "try again".into()));
+        commands.push(("log", " setup".into(), "the whole log".into()));
+    } else if study.state == StudyState::Failed {
         commands.push(("log", format!(" {}", TrialId::BASELINE), "what the baseline printed".into()));
     }
     commands.push(("show", String::new(), "all numbers, `--json` for programs".into()));
-    if let Some(best) = &study.best {
+    if study.imported.as_ref().is_some_and(|from| from.fixed.is_some()) {
+        commands.push(("attach", String::new(), "the same in the cockpit, with filters".into()));
+        commands.push(("export", " --tsv".into(), "the table of all trials".into()));
+    } else if let Some(best) = &study.best {
+        if study.imported.is_some() && study.reason.is_none() && study.state == StudyState::Finished {
+            commands.push(("resume", " --trials +20".into(), "go on from the best".into()));
+        }
         commands.push(("diff", format!(" {} --against baseline", best.trial), "what the best trial changes".into()));
         commands.push(("export", " best --branch NAME --into REPO".into(), "take it home as a commit".into()));
     } else if study.state == StudyState::Finished {

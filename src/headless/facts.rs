@@ -1,9 +1,10 @@
 //! One line a notable fact, for people. What the closing table says anyway, or follows from another line, has none.
 
 use super::paint::{Tone, tone_of};
-use super::words::{gain, noise_advice, outcome, plural, safe, score, signed, span};
+use super::words::{freedom, gain, gain_vs, noise_advice, outcome, plural, safe, score, signed, span};
 use crate::model::{
-    Autonomy, Comparison, Decision, Event, Label, Noise, Record, Reviewer, Status, StudyState, TrialId, Verdict, number::rough,
+    Autonomy, Best, Comparison, Decision, EndReason, Event, Label, Noise, Record, Reviewer, Status, StudyState, TrialId, Verdict,
+    number::{rough, short},
 };
 use crate::protocol::{Header, Row};
 
@@ -28,8 +29,35 @@ impl Line {
     }
 }
 
-/// Returns the line of a fact. `row` looks up a trial as it is now; `noise_before` is what was known before this fact.
-pub fn line(record: &Record, header: &Header, row: impl Fn(TrialId) -> Option<Row>, noise_before: Option<Noise>) -> Option<Line> {
+/// What was known before a fact: what was said already is no news.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Before {
+    noise: Option<Noise>,
+    best: Option<Best>,
+}
+
+impl Before {
+    /// Takes a fact in, once its line is said.
+    pub fn know(&mut self, event: &Event) {
+        match event {
+            Event::NoiseMeasured { noise } => self.noise = Some(*noise),
+            Event::BestChanged { .. } => self.best = best_of(event),
+            _ => {}
+        }
+    }
+}
+
+fn best_of(event: &Event) -> Option<Best> {
+    match event {
+        Event::BestChanged { trial, score, verified, gain, gain_interval } => {
+            Some(Best { trial: *trial, score: *score, verified: *verified, gain: *gain, gain_interval: *gain_interval })
+        }
+        _ => None,
+    }
+}
+
+/// Returns the line of a fact. `row` looks up a trial as it is now.
+pub fn line(record: &Record, header: &Header, row: impl Fn(TrialId) -> Option<Row>, before: &Before) -> Option<Line> {
     match &record.event {
         Event::RunScored { run, score: Some(value), .. } if run.trial == TrialId::BASELINE => {
             Some(Line::of(run.trial, "baseline", Tone::Plain, format!("{}  {}", score(Some(*value), header.score_source), run.run)))
@@ -39,7 +67,7 @@ pub fn line(record: &Record, header: &Header, row: impl Fn(TrialId) -> Option<Ro
         {
             Some(Line::of(run.trial, failure.label.word(), Tone::Bad, format!("{}: {}", run.run, safe(&failure.detail))))
         }
-        Event::NoiseMeasured { noise } => noise_line(*noise, noise_before, header.min_effect),
+        Event::NoiseMeasured { noise } => noise_line(*noise, before.noise, header.min_effect),
         Event::Checked { trial, .. } if header.autonomy != Autonomy::Auto => {
             let row = row(*trial).filter(|row| row.status == Status::Waiting)?;
             let proposal = row.proposal.map(|p| format!("{p}  ")).unwrap_or_default();
@@ -58,7 +86,7 @@ pub fn line(record: &Record, header: &Header, row: impl Fn(TrialId) -> Option<Ro
             let text = format!(
                 "{} ({})  an apparent gain, confirming it",
                 score(Some(comparison.candidate), header.score_source),
-                signed(comparison.gain)
+                gain_vs(comparison)
             );
             Some(Line::of(*trial, "promising", Tone::Plain, text))
         }
@@ -66,29 +94,50 @@ pub fn line(record: &Record, header: &Header, row: impl Fn(TrialId) -> Option<Ro
             let failure = failure.as_ref().map(|f| (f.label, f.detail.as_str()));
             Some(judged_line(*trial, *verdict, comparison.as_deref(), failure, header, row(*trial)))
         }
-        Event::BestChanged { trial, score: value, verified, gain: by, gain_interval } => {
-            let best = crate::model::Best { trial: *trial, score: *value, verified: *verified, gain: *by, gain_interval: *gain_interval };
-            let value = score(Some(*value), header.score_source);
-            Some(Line::of(*trial, "best", Tone::Good, format!("{value}  on the baseline {}", gain(&best))))
-        }
+        Event::BestChanged { .. } => best_line(&best_of(&record.event)?, before.best.as_ref(), header),
         Event::ReplicatesAsked { trial, runs, certify } => {
             let why = if *certify { "to certify the headline" } else { "asked for by a person" };
             Some(Line::of(*trial, "replicate", Tone::Plain, format!("{runs} more, {why}")))
         }
         Event::ProposalFailed { proposal, detail } => Some(Line::new(Tone::Warning, format!("{proposal}  nothing"), safe(detail))),
-        Event::HoldoutUnsealed { holdout } => {
+        Event::HoldoutUnsealed { holdout } if !holdout.is_empty() => {
             Some(Line::new(Tone::Plain, "holdout", format!("unsealed for {}", plural(holdout.len(), "trial"))))
         }
         Event::Noted { warning, text } => {
             let (tone, word) = if *warning { (Tone::Warning, "warning") } else { (Tone::Faint, "note") };
             Some(Line::new(tone, word, safe(text)))
         }
-        event => study_line(event),
+        event => setup_line(event).or_else(|| study_line(event)),
     }
+}
+
+/// The environment of the runs.
+fn setup_line(event: &Event) -> Option<Line> {
+    Some(match event {
+        Event::SetupStarted { hash, waiting: Some(why), .. } => Line::new(Tone::Plain, "setup", format!("{hash} waits: {}", safe(why))),
+        Event::SetupStarted { hash, attempt, .. } => {
+            let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+            Line::new(Tone::Plain, "setup", format!("{hash}{again}: building the environment of the runs, or finding it in the cache"))
+        }
+        Event::SetupEnded { failure: Some(failure), repeat: true, .. } => {
+            Line::new(Tone::Warning, "setup", format!("{}: trying once more", safe(&failure.detail)))
+        }
+        Event::SetupEnded { failure: None, seconds, cached, .. } => {
+            let what = if *cached { "found in the cache, looked through" } else { "built" };
+            Line::new(Tone::Plain, "setup", format!("{what} in {}", span(*seconds)))
+        }
+        Event::SetupPrepared { failure: None, seconds, .. } => {
+            Line::new(Tone::Plain, "setup", format!("data prepared in {}", span(*seconds)))
+        }
+        Event::SetupGone { detail } => Line::new(Tone::Warning, "setup", format!("{}: building it again", safe(detail))),
+        _ => return None,
+    })
 }
 
 fn study_line(event: &Event) -> Option<Line> {
     match event {
+        // The closing table says it, with the last lines of the log.
+        Event::StateChanged { state: StudyState::Failed, reason: Some(EndReason::Setup), .. } => None,
         Event::StateChanged { state, reason, detail } => {
             let why: Vec<String> = reason.map(|r| r.word().to_owned()).into_iter().chain(detail.as_deref().map(safe)).collect();
             let tone = if *state == StudyState::Failed { Tone::Bad } else { Tone::Strong };
@@ -109,6 +158,8 @@ fn setting(change: &crate::model::SettingsChange) -> String {
     match change {
         Change::Autonomy { mode } => format!("autonomy is {} from now on", mode.word()),
         Change::Limits { limits } => format!("limits are {} from now on", super::words::limits(limits)),
+        Change::Target { target: Some(target) } => format!("the target is {} from now on", short(*target)),
+        Change::Target { target: None } => "the target is lifted: the study goes on beyond it".to_owned(),
         Change::Proposers { proposers } => format!("proposers are {}", safe(&proposers.join(", "))),
         Change::Policy { policy } => format!("the policy is {}", policy.word()),
         Change::LetPass { proposer } => format!("proposals of {} pass from now on", safe(proposer)),
@@ -121,7 +172,7 @@ fn noise_line(noise: Noise, before: Option<Noise>, min_effect: Option<f64>) -> O
         // Every replicated trial refines the estimate; only the first one is news.
         Noise::Measured { .. } | Noise::Given { .. } if same => None,
         Noise::Measured { sd, nu } => {
-            Some(Line::new(Tone::Plain, "noise", format!("standard deviation of one run {} ({nu} degrees of freedom)", rough(sd))))
+            Some(Line::new(Tone::Plain, "noise", format!("standard deviation of one run {} ({})", rough(sd), freedom(nu))))
         }
         Noise::Given { sd } => {
             Some(Line::new(Tone::Plain, "noise", format!("standard deviation of one run {}, given by the task", rough(sd))))
@@ -129,6 +180,19 @@ fn noise_line(noise: Noise, before: Option<Noise>, min_effect: Option<f64>) -> O
         Noise::Unknown { .. } if before == Some(noise) => None,
         Noise::Unknown { .. } => noise_advice(noise, min_effect).map(|advice| Line::new(Tone::Warning, "noise", advice)),
     }
+}
+
+/// A better estimate of the noise moves the interval with every replicated trial: that alone is no news.
+fn best_line(best: &Best, before: Option<&Best>, header: &Header) -> Option<Line> {
+    let value = score(Some(best.score), header.score_source);
+    let shown = |b: &Best| (b.trial, b.verified, score(Some(b.score), header.score_source), signed(b.gain));
+    if before.is_some_and(|before| shown(before) == shown(best)) {
+        return None;
+    }
+    if best.trial == TrialId::BASELINE {
+        return Some(Line::of(best.trial, "best", Tone::Plain, format!("{value}  nothing is kept")));
+    }
+    Some(Line::of(best.trial, "best", Tone::Good, format!("{value}  on the baseline {}", gain(best))))
 }
 
 fn review_line(trial: TrialId, by: Reviewer, decision: Decision, reason: Option<&str>) -> Option<Line> {
@@ -161,7 +225,7 @@ fn judged_line(
         return Line::of(trial, word, tone, safe(detail));
     }
     let value = score(comparison.map(|c| c.candidate).or(row.as_ref().and_then(|r| r.score)), header.score_source);
-    let gain = comparison.map(|c| format!(" ({})", signed(c.gain))).unwrap_or_default();
+    let gain = comparison.map(|c| format!(" ({})", gain_vs(c))).unwrap_or_default();
     let what =
         row.filter(|r| r.id != TrialId::BASELINE).map(|r| format!("  {}  {}", safe(&r.proposer), safe(&r.title))).unwrap_or_default();
     Line::of(trial, word, tone, format!("{value}{gain}{what}"))

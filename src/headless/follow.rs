@@ -2,7 +2,7 @@
 
 use super::{
     closing::{closing, summary},
-    facts::{Line, line, opening},
+    facts::{Before, Line, line, opening},
     finish::{Ending, Finish, exit_code},
     paint::{Paint, Tone},
     screen::Screen,
@@ -10,8 +10,8 @@ use super::{
     words::{fit, safe},
 };
 use crate::client::{Incoming, Link, LinkState, Mirror, Request, read_study};
-use crate::model::{Event, Millis, Noise, Record, StudyState};
-use crate::protocol::{Command, Snapshot};
+use crate::model::{Event, Millis, Record, StudyState};
+use crate::protocol::{Command, Signal, Snapshot};
 use std::{
     io::{self, Write},
     path::Path,
@@ -134,7 +134,9 @@ struct Printer {
     width: Box<dyn Fn() -> usize + Send>,
     suffix: String,
     mirror: Mirror,
-    noise: Option<Noise>,
+    before: Before,
+    /// The last line of the setup's log.
+    setup_log: String,
     opened: bool,
     was_lost: bool,
 }
@@ -152,7 +154,8 @@ impl Printer {
             width,
             suffix,
             mirror: Mirror::default(),
-            noise: None,
+            before: Before::default(),
+            setup_log: String::new(),
             opened: false,
             was_lost: false,
         }
@@ -171,6 +174,10 @@ impl Printer {
             }
             Incoming::Link(LinkState::Live { .. }) if std::mem::take(&mut self.was_lost) => self.message("the engine is back"),
             Incoming::Acked(_, Err(why)) => self.message(&safe(&why)),
+            Incoming::Signal(Signal::SetupLog { last, .. }) => {
+                self.setup_log = last;
+                Ok(())
+            }
             Incoming::Update(_) | Incoming::Signal(_) | Incoming::Acked(..) | Incoming::Answered(..) | Incoming::Link(_) => Ok(()),
         }
     }
@@ -200,10 +207,8 @@ impl Printer {
             return self.screen.line(&text);
         }
         let Some(header) = self.mirror.header.as_ref() else { return Ok(()) };
-        let said = line(record, header, |id| self.mirror.row(id).cloned(), self.noise);
-        if let Event::NoiseMeasured { noise } = record.event {
-            self.noise = Some(noise);
-        }
+        let said = line(record, header, |id| self.mirror.row(id).cloned(), &self.before);
+        self.before.know(&record.event);
         match said {
             Some(said) => self.say(&said),
             None => Ok(()),
@@ -229,7 +234,7 @@ impl Printer {
 
     fn draw(&mut self) -> io::Result<()> {
         let Some(header) = self.mirror.header.as_ref().filter(|_| self.terminal) else { return Ok(()) };
-        let lines = area(header, &self.mirror.rows, now(), (self.width)(), self.paint);
+        let lines = area(header, &self.mirror.rows, &self.setup_log, now(), (self.width)(), self.paint);
         self.screen.area(lines)
     }
 

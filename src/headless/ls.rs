@@ -52,6 +52,7 @@ fn state(listed: &Listed, head: &Head) -> String {
     let over = matches!(head.state, crate::model::StudyState::Finished | crate::model::StudyState::Failed);
     match (listed.live, over, head.reason) {
         (_, true, Some(reason)) => format!("{} ({})", head.state.word(), reason.word()),
+        (_, true, None) if head.imported.is_some() => "imported".to_owned(),
         (_, true, None) => head.state.word().to_owned(),
         (true, false, _) if head.waiting > 0 => format!("{}, {} waiting", head.state.word(), head.waiting),
         (true, false, _) => head.state.word().to_owned(),

@@ -23,6 +23,7 @@ pub use facts::opening;
 pub use finish::{Ending, Finish, exit_code};
 pub use follow::{Key, Output, follow};
 pub use ls::{ls, ls_json, ls_short};
-pub use paint::Paint;
+pub use paint::{Paint, Tone};
 pub use show::{show_study, show_trial};
 pub use tree::tree;
+pub use words::{plural, span};

@@ -1,9 +1,9 @@
 //! `trialdeck show`: a study in one page, and all of one trial.
 
 use super::paint::{Paint, Tone, tone_of};
-use super::words::{fit, gain_of, outcome, plural, safe, score, seconds, signed, span, table};
+use super::words::{fit, freedom, gain_vs, outcome, plural, safe, score, seconds, signed, span, table};
 use crate::model::{
-    Comparison, Decision, Millis, Reviewer, Study, TrialId,
+    Comparison, Decision, Millis, Reviewer, Study, StudyState, TrialId,
     number::{rough, short},
 };
 use crate::protocol::{
@@ -16,12 +16,28 @@ const HYPOTHESIS: usize = 72;
 /// Lines of reasoning shown.
 const REASONING: usize = 40;
 
-/// Returns a study for people: settings, the closing table's facts so far, and one row a trial.
-pub fn show_study(study: &Study, now: Millis, suffix: &str, paint: Paint) -> String {
+/// Returns a study for people: settings, the closing table's facts so far, and one row a trial. `live`: an engine drives it.
+pub fn show_study(study: &Study, now: Millis, live: bool, suffix: &str, paint: Paint) -> String {
     let s = &study.settings;
-    let mut lines = vec![
-        paint.tone(Tone::Strong, &safe(&s.title)),
-        format!(
+    let mut lines = vec![paint.tone(Tone::Strong, &safe(&s.title)), how(study), format!("from {}", safe(&study.source)), String::new()];
+    if !(live || matches!(study.state, StudyState::Finished | StudyState::Failed)) {
+        let text = format!("no engine drives this study: `trialdeck resume {}{suffix}` goes on where it stopped", safe(&study.name));
+        lines.extend([paint.tone(Tone::Bad, &text), String::new()]);
+    }
+    lines.extend(super::closing::closing(study, now, suffix));
+    lines.push(String::new());
+    lines.extend(trials(study, paint));
+    lines.join("\n") + "\n"
+}
+
+/// How it searches; of a history that nothing runs for, that it does not.
+fn how(study: &Study) -> String {
+    let s = &study.settings;
+    match study.imported.as_ref().and_then(|from| Some((from, from.fixed.as_ref()?))) {
+        Some((from, why)) => {
+            format!("imported from {} ({}), to look at and not to go on with: {}", safe(&from.file), from.format, safe(why))
+        }
+        None => format!(
             "{} by {}, autonomy {}, isolation {}, seed {}, {} a run, {}",
             s.policy.word(),
             safe(&s.proposers.join("+")),
@@ -31,13 +47,7 @@ pub fn show_study(study: &Study, now: Millis, suffix: &str, paint: Paint) -> Str
             span(s.wall_secs),
             super::words::limits(&s.limits)
         ),
-        format!("from {}", safe(&study.source)),
-        String::new(),
-    ];
-    lines.extend(super::closing::closing(study, now, suffix));
-    lines.push(String::new());
-    lines.extend(trials(study, paint));
-    lines.join("\n") + "\n"
+    }
 }
 
 fn trials(study: &Study, paint: Paint) -> Vec<String> {
@@ -50,7 +60,7 @@ fn trials(study: &Study, paint: Paint) -> Vec<String> {
                 t.parents.first().map_or("-".into(), TrialId::to_string),
                 format!("{}{}", outcome(t.status, t.verdict, label), if t.verified { " verified" } else { "" }),
                 score(t.score, study.settings.score_source),
-                gain_of(t).map_or("-".into(), signed),
+                t.comparison.as_ref().map_or("-".into(), gain_vs),
                 t.runs.len().to_string(),
                 safe(&t.proposer),
                 fit(&safe(&t.hypothesis), HYPOTHESIS),
@@ -86,6 +96,12 @@ pub fn show_trial(study: &Study, detail: &TrialDetail, suffix: &str, paint: Pain
         if reasoning.len() > REASONING {
             lines.push(format!("  … {} more lines in --json", reasoning.len() - REASONING));
         }
+    }
+    if let Some(origin) = t.imported.as_ref().filter(|o| !o.notes.is_empty()) {
+        lines.extend([String::new(), paint.tone(Tone::Strong, "notes of the source"), format!("  {}", safe(&origin.notes))]);
+    }
+    if t.imported.is_some() && t.tree.is_none() {
+        return lines.join("\n") + "\n";
     }
     let name = safe(&study.name);
     lines.extend([String::new(), format!("trialdeck diff {name} {}{suffix}    trialdeck log {name} {}{suffix}", t.id, t.id)]);
@@ -137,6 +153,11 @@ fn facts(study: &Study, detail: &TrialDetail) -> Vec<[String; 2]> {
             say(key, safe(hash));
         }
     }
+    if let Some(origin) = &t.imported {
+        let word = if origin.word.is_empty() { "cut, so its outcome is not known" } else { &origin.word };
+        let from = study.imported.as_ref().map_or("", |from| from.file.as_str());
+        say("imported", format!("{} of {} (line {}): {}", safe(&origin.name), safe(from), origin.line, safe(word)));
+    }
     for (key, at) in times(t) {
         say(key, at.clone());
     }
@@ -154,9 +175,9 @@ fn compared(c: &Comparison) -> String {
     let runs = |n: u32| plural(n as usize, "run");
     let noise = match (c.sd, c.t, c.needed) {
         (Some(sd), Some(t), Some(needed)) => {
-            format!("; t = {} where {} is needed, sd {} with {} degrees of freedom", rough(t), rough(needed), rough(sd), c.nu)
+            format!("; t = {} where {} is needed, sd {} with {}", rough(t), rough(needed), rough(sd), freedom(c.nu))
         }
-        (Some(sd), ..) => format!("; sd {} with {} degrees of freedom", rough(sd), c.nu),
+        (Some(sd), ..) => format!("; sd {} with {}", rough(sd), freedom(c.nu)),
         (None, ..) => "; the noise is unknown".into(),
     };
     format!(
@@ -179,10 +200,10 @@ fn runs(study: &Study, runs: &[RunDocument], paint: Paint) -> Vec<String> {
             vec![
                 r.id.to_string(),
                 r.kind.word().to_owned(),
-                r.seed.to_string(),
+                r.seed.map_or("?".into(), |seed| seed.to_string()),
                 score(r.score, study.settings.score_source),
                 seconds(r.seconds),
-                format!("{} MiB", r.peak_memory_bytes >> 20),
+                if r.peak_memory_bytes > 0 { format!("{} MiB", r.peak_memory_bytes >> 20) } else { "-".into() },
                 failure.unwrap_or_else(|| metrics.join(", ")),
             ]
         }))

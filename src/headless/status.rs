@@ -2,7 +2,7 @@
 
 use super::paint::{Paint, Tone};
 use super::words::{counts, fit, gain, safe, score, span, with_noise};
-use crate::model::{Millis, Noise, RunPhase, Status, StudyState, TrialId};
+use crate::model::{Millis, Noise, RunPhase, SetupStage, Status, StudyState, TrialId};
 use crate::protocol::{Header, Row};
 
 /// Cells of the bar.
@@ -12,11 +12,26 @@ const BAR: usize = 20;
 const FREE: usize = 3;
 
 /// Returns the lines of the live area, all narrower than `width`.
-pub fn area(header: &Header, rows: &[Row], now: Millis, width: usize, paint: Paint) -> Vec<String> {
-    let mut lines = vec![progress(header, rows, now), headline(header), activity(header, now)];
+pub fn area(header: &Header, rows: &[Row], log: &str, now: Millis, width: usize, paint: Paint) -> Vec<String> {
+    let mut lines = match building(header, log, now) {
+        Some(lines) => lines,
+        None => vec![progress(header, rows, now), headline(header), activity(header, now)],
+    };
     lines.retain(|line| !line.is_empty());
     let tones = [Tone::Strong, Tone::Good, Tone::Faint];
     lines.iter().zip(tones).map(|(line, tone)| paint.tone(tone, &fit(line, width.saturating_sub(FREE)))).collect()
+}
+
+/// While the environment of the runs is built, there is nothing else to tell.
+fn building(header: &Header, log: &str, now: Millis) -> Option<Vec<String>> {
+    let setup = header.setup.as_ref().filter(|s| s.in_flight())?;
+    let time = setup.since.map_or(0.0, |since| now.seconds_since(since));
+    let (what, said) = match (&setup.waiting, setup.stage) {
+        (Some(why), _) => ("setup waits", safe(why)),
+        (None, SetupStage::Preparing) => ("preparing the data", String::new()),
+        (None, _) => ("setting up", safe(log)),
+    };
+    Some(vec![format!("{what}  {}/{}", span(time), span(setup.wall_secs)), String::new(), said])
 }
 
 fn progress(header: &Header, rows: &[Row], now: Millis) -> String {

@@ -1,4 +1,4 @@
-use super::facts::line;
+use super::facts::{Before, line};
 use super::finish::Ending;
 use super::status::area;
 use super::*;
@@ -148,20 +148,18 @@ fn finished() -> Study {
 /// Every line as a pipe shows it.
 fn told(events: Vec<Event>) -> String {
     let mut out = String::new();
-    let mut noise = None;
+    let mut before = Before::default();
     let records = records(events);
     let mut study = create(&records[0]).unwrap();
     for record in &records {
         if record.seq > 1 {
             apply(&mut study, record);
         }
-        if let Some(said) = line(record, &header(&study), |id| row(&study, id), noise) {
+        if let Some(said) = line(record, &header(&study), |id| row(&study, id), &before) {
             out.push_str(format!("{} {}", said.subject, said.text).trim_end());
             out.push('\n');
         }
-        if let Event::NoiseMeasured { noise: now } = record.event {
-            noise = Some(now);
-        }
+        before.know(&record.event);
     }
     out
 }
@@ -223,12 +221,12 @@ fn the_live_area() {
         let rows: Vec<_> = study.trials.iter().filter_map(|t| row(&study, t.id)).collect();
         let now = Millis(study.at.0 + 7_000);
         for width in [120, 40] {
-            let lines = area(&header(&study), &rows, now, width, Paint::PLAIN);
+            let lines = area(&header(&study), &rows, "", now, width, Paint::PLAIN);
             assert!(lines.len() <= 3 && lines.iter().all(|l| unicode_width::UnicodeWidthStr::width(l.as_str()) < width));
             out.push_str(&format!("{name}, {width} columns\n{}\n\n", lines.join("\n")));
         }
         for width in 0..10 {
-            area(&header(&study), &rows, now, width, Paint { color: true });
+            area(&header(&study), &rows, "", now, width, Paint { color: true });
         }
     }
     insta::assert_snapshot!("area", out);
@@ -265,7 +263,7 @@ fn trees_and_tables() {
     let study = finished();
     let mut text = tree(&study, Paint::PLAIN);
     text.push('\n');
-    text.push_str(&show_study(&study, Millis(200_000), "", Paint::PLAIN));
+    text.push_str(&show_study(&study, Millis(200_000), true, "", Paint::PLAIN));
     printable(&text);
     insta::assert_snapshot!("tree_and_show", text);
     assert!(tree(&study, Paint { color: true }).contains("\u{1b}[32m"));
@@ -422,7 +420,7 @@ async fn a_study_in_a_pipe() {
         out.starts_with("study wind-1, task wind-power, minimize mse, 2 slots (CPU 0 to CPU 1), isolation E, 12 trials, 30s a run\n"),
         "{out}"
     );
-    assert!(out.contains("\nt0001  keep        0.186 (+0.014)  knobs/tpe  raise LEARNING_RATE"), "{out}");
+    assert!(out.contains("\nt0001  keep        0.186 (+0.014 vs t0000)  knobs/tpe  raise LEARNING_RATE"), "{out}");
     assert!(out.contains("\nt0002  crashed     ValueError: shapes (8,) and (9,)\n"), "{out}");
     assert!(out.contains("\ngain      +0.014, 95 % +0.009 to +0.019, provisional\n"), "{out}");
 }

@@ -1,7 +1,7 @@
 //! `trialdeck tree`: every trial under its first parent, with what became of it.
 
 use super::paint::{Paint, Tone, tone_of};
-use super::words::{gain_of, outcome, pad, safe, score, signed};
+use super::words::{gain_vs, outcome, pad, safe, score};
 use crate::model::{Status, Study, Trial, TrialId};
 use std::collections::BTreeMap;
 
@@ -51,8 +51,8 @@ fn node(study: &Study, trial: &Trial, paint: Paint) -> String {
     if trial.score.is_some() {
         parts.push(score(trial.score, study.settings.score_source));
     }
-    if let Some(gain) = gain_of(trial) {
-        parts.push(format!("({})", signed(gain)));
+    if let Some(comparison) = &trial.comparison {
+        parts.push(format!("({})", gain_vs(comparison)));
     }
     let best = study.best.as_ref().filter(|best| best.trial == trial.id);
     if let Some(best) = best {

@@ -1,7 +1,7 @@
 //! Scores, gains, spans of time and columns as text. Foreign text passes `model::Safe` here or where it is taken.
 
 use crate::model::{
-    Best, Label, Limits, Noise, Safe, ScoreSource, Status, Trial, Verdict,
+    Best, Comparison, Label, Limits, Noise, Safe, ScoreSource, Status, Verdict,
     number::{rough, short},
 };
 use std::collections::BTreeMap;
@@ -83,6 +83,11 @@ pub fn plural(n: usize, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
+/// `1 degree of freedom`, `4 degrees of freedom`.
+pub fn freedom(nu: u32) -> String {
+    format!("{nu} degree{} of freedom", if nu == 1 { "" } else { "s" })
+}
+
 /// Where the study ends: `12 trials, 8h00m`, or `unlimited trials`.
 pub fn limits(limits: &Limits) -> String {
     let trials = match limits.trials {
@@ -105,9 +110,9 @@ pub fn counts(labels: impl IntoIterator<Item = Label>) -> String {
     counts.into_iter().map(|(label, n)| format!("{n} {}", label.word())).collect::<Vec<_>>().join(", ")
 }
 
-/// What a trial gained on what it was compared with.
-pub fn gain_of(trial: &Trial) -> Option<f64> {
-    trial.comparison.as_ref().map(|c| c.gain)
+/// What a trial gained, and on what it was compared with: `+0.012 vs t0007`.
+pub fn gain_vs(comparison: &Comparison) -> String {
+    format!("{} vs {}", signed(comparison.gain), comparison.against)
 }
 
 /// One clean line of foreign text.

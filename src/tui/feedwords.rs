@@ -3,7 +3,7 @@
 use super::ink::clean;
 use super::panes::status;
 use super::theme::Role;
-use crate::model::{Decision, Event, Noise, Reviewer, SettingsChange, Verdict, number::short};
+use crate::model::{Decision, Event, Noise, Reviewer, SettingsChange, Status, TrialId, Verdict, number::short};
 
 fn by(reviewer: Reviewer) -> &'static str {
     match reviewer {
@@ -22,10 +22,26 @@ pub fn words(event: &Event, decimals: usize) -> Option<(String, Role)> {
         Event::StudyCreated { study, .. } => (format!("study {} created", clean(study)), Role::Text),
         Event::EngineStarted { pid, host, slots, .. } => (format!("engine {pid} on {}, {} slots", clean(host), slots.len()), Role::Dim),
         Event::EngineStopped => ("engine stopped".into(), Role::Dim),
-        Event::BaselineDone => ("the baseline is measured".into(), Role::Text),
+        Event::BaselineDone { failure: None } => ("the baseline is measured".into(), Role::Text),
+        Event::BaselineDone { failure: Some(f) } => (format!("the baseline failed: {}", f.label.word().replace('_', " ")), Role::Failed),
         Event::StateChanged { state, reason, .. } => {
             (format!("study {}{}", state.word(), reason.map(|r| format!(" ({})", r.word())).unwrap_or_default()), Role::Strong)
         }
+        Event::SetupAsked { .. } => return None,
+        Event::SetupStarted { hash, waiting, .. } => match waiting {
+            Some(why) => (format!("setup {} waits: {}", clean(hash), clean(why)), Role::Warn),
+            None => (format!("setup {} begun", clean(hash)), Role::Running),
+        },
+        Event::SetupEnded { failure, cached, seconds, repeat, .. } => match failure {
+            Some(f) => (format!("{}{}", clean(&f.detail), if *repeat { ": trying once more" } else { "" }), Role::Failed),
+            None if *cached => ("setup found in the cache".into(), Role::Text),
+            None => (format!("setup built in {}", super::ink::span_of_time(*seconds)), Role::Text),
+        },
+        Event::SetupPrepared { failure, seconds, .. } => match failure {
+            Some(f) => (clean(&f.detail), Role::Failed),
+            None => (format!("data prepared in {}", super::ink::span_of_time(*seconds)), Role::Text),
+        },
+        Event::SetupGone { detail } => (format!("{}: built again", clean(detail)), Role::Warn),
         Event::StopAsked { now, .. } => {
             (if *now { "stop asked: now".into() } else { "stop asked: after the running runs".into() }, Role::Warn)
         }
@@ -35,6 +51,8 @@ pub fn words(event: &Event, decimals: usize) -> Option<(String, Role)> {
                 SettingsChange::Limits { limits } => {
                     format!("limit of trials: {}", limits.trials.map_or_else(|| "none".into(), |n| n.to_string()))
                 }
+                SettingsChange::Target { target: Some(target) } => format!("target: {}", short(*target)),
+                SettingsChange::Target { target: None } => "the target is lifted: on beyond it".into(),
                 SettingsChange::Proposers { proposers } => format!("proposers: {}", clean(&proposers.join(", "))),
                 SettingsChange::Policy { policy } => format!("policy: {}", policy.word()),
                 SettingsChange::LetPass { proposer } => format!("proposals of {} pass from now on", clean(proposer)),
@@ -84,10 +102,11 @@ pub fn words(event: &Event, decimals: usize) -> Option<(String, Role)> {
             Role::Dim,
         ),
         Event::Advanced { trial, comparison } => {
-            (format!("{trial} looks better by {}: confirming", gain_of(comparison.gain)), Role::Unsure)
+            let by = gain_of(comparison.gain);
+            (format!("{trial} looks better than {} by {by}: confirming", comparison.against), Role::Unsure)
         }
         Event::Judged { trial, verdict, comparison, failure, verified } => {
-            let gain = comparison.as_ref().map(|c| format!(" {}", gain_of(c.gain))).unwrap_or_default();
+            let gain = comparison.as_ref().map(|c| format!(" {} vs {}", gain_of(c.gain), c.against)).unwrap_or_default();
             match (verdict, failure) {
                 (_, Some(f)) => (format!("{trial} reverted: {}", f.label.word().replace('_', " ")), Role::Failed),
                 (Verdict::Keep, None) => (format!("{trial} kept{gain}{}", if *verified { ", verified" } else { "" }), Role::Ok),
@@ -97,8 +116,12 @@ pub fn words(event: &Event, decimals: usize) -> Option<(String, Role)> {
             }
         }
         Event::IncumbentMoved { trial, from } => (format!("the search builds on {trial} now, not on {from}"), Role::Accent),
-        Event::BestChanged { trial, score, verified, .. } => {
-            (format!("best is {trial} with {}{}", score_of(*score), if *verified { ", verified" } else { "" }), Role::Best)
+        Event::BestChanged { trial, score, .. } if *trial == TrialId::BASELINE => {
+            (format!("nothing is kept: the baseline has {}", score_of(*score)), Role::Best)
+        }
+        Event::BestChanged { trial, score, verified, gain, .. } => {
+            let sure = if *verified { "verified" } else { "provisional" };
+            (format!("best is {trial} with {}, {} on baseline, {sure}", score_of(*score), gain_of(*gain)), Role::Best)
         }
         Event::ReplicatesAsked { trial, runs, certify } => {
             (format!("{trial} {runs} more runs{}", if *certify { " to certify the best" } else { "" }), Role::Text)
@@ -112,6 +135,19 @@ pub fn words(event: &Event, decimals: usize) -> Option<(String, Role)> {
             (format!("{trial} {what}"), Role::Text)
         }
         Event::HoldoutUnsealed { holdout } => (format!("holdout of {} trials unsealed", holdout.len()), Role::Strong),
+        Event::HistoryImported { from } => (format!("{} rows imported from {}", from.rows, clean(&from.file)), Role::Strong),
+        Event::Imported { trial, row } => {
+            let name = clean(&row.origin.name);
+            match (&row.failure, row.score) {
+                _ if row.status == Status::Unreadable => (format!("{trial} imported ({name}): unreadable"), Role::Warn),
+                (Some(f), _) => (format!("{trial} imported ({name}): {}", f.label.word().replace('_', " ")), Role::Failed),
+                (None, Some(score)) => {
+                    let verdict = row.verdict.map(|v| format!(" {}", v.word().replace('_', " "))).unwrap_or_default();
+                    (format!("{trial} imported ({name}):{verdict} {}", score_of(score)), Role::Dim)
+                }
+                (None, None) => (format!("{trial} imported ({name})"), Role::Dim),
+            }
+        }
         Event::Noted { warning, text } => (clean(text), if *warning { Role::Warn } else { Role::Text }),
     })
 }

@@ -4,7 +4,7 @@ use super::ink::{self, Line};
 use super::panes::{Ctx, status};
 use super::theme::Role;
 use crate::client::LinkState;
-use crate::model::{Goal, Noise, RunPhase, ScoreSource, StudyState};
+use crate::model::{Goal, Noise, RunPhase, ScoreSource, Setup, SetupStage, StudyState};
 use crate::protocol::Header;
 
 /// A part and its rank; lower ranks stay longer.
@@ -52,15 +52,46 @@ fn state(ctx: &Ctx<'_>, h: &Header) -> Line {
     let reason = h.reason.map(|r| format!(": {}", r.word())).unwrap_or_default();
     match h.state {
         StudyState::Running if h.stopping => Line::of("◌ stopping after the running runs", Role::Warn),
+        StudyState::Running if h.setup.as_ref().is_some_and(Setup::in_flight) => setting_up(ctx, h),
         StudyState::Running if h.baseline_score.is_none() => {
             let done = ctx.mirror.rows.first().map_or(0, |r| r.runs);
             Line::of(format!("● measuring the baseline, run {} of {}", done.max(1), h.baseline_runs), Role::Running)
         }
         StudyState::Running => Line::of("● running", Role::Running),
         StudyState::Paused => Line::of("‖ paused", Role::Warn),
+        // A history that nothing was run for here is not finished: it was never begun.
+        StudyState::Finished if h.reason.is_none() && h.imported.is_some() => {
+            let from = h.imported.as_ref().map(|from| ink::clean(&from.format)).unwrap_or_default();
+            Line::of(format!("imported from {from}"), Role::Ok)
+        }
         StudyState::Finished => Line::of(format!("✓ finished{reason}"), Role::Ok),
         StudyState::Failed => Line::of(format!("✗ failed{reason}"), Role::Failed),
     }
+}
+
+/// How long the environment of the runs has been building.
+fn setting_up(ctx: &Ctx<'_>, h: &Header) -> Line {
+    let Some(setup) = &h.setup else { return Line::default() };
+    let what = match (&setup.waiting, setup.stage) {
+        (Some(_), _) => "setup waits",
+        (None, SetupStage::Preparing) => "preparing the data",
+        (None, _) => "setting up",
+    };
+    let seconds = setup.since.map_or(0.0, |since| ctx.now.seconds_since(since)).floor().max(0.0);
+    let time = if seconds < 10.0 { format!("{seconds:.0}s") } else { ink::span_of_time(seconds) };
+    Line::of(format!("◌ {what} {time}"), Role::Running)
+}
+
+/// What the setup says, in place of scores that are not there yet.
+fn setup_says(ctx: &Ctx<'_>, h: &Header) -> Option<Line> {
+    let setup = h.setup.as_ref()?;
+    let failed = h.state == StudyState::Failed && setup.stage == SetupStage::Failed;
+    let said = match (&setup.waiting, setup.failure.as_ref().filter(|_| failed)) {
+        (_, Some(failure)) => return Some(Line::of(ink::clean(&failure.detail), Role::Failed)),
+        (Some(why), None) => why,
+        (None, None) => &ctx.state.setup_log,
+    };
+    (setup.in_flight() && !said.is_empty()).then(|| Line::of("setup ", Role::Dim).and(ink::clean(said), Role::Text))
 }
 
 fn metric(h: &Header) -> Line {
@@ -129,6 +160,9 @@ fn best(h: &Header, decimals: usize, much: Much) -> Line {
 }
 
 fn used(h: &Header) -> Line {
+    if h.imported.as_ref().is_some_and(|from| from.fixed.is_some()) {
+        return Line::of("trials ", Role::Dim).and(h.trials_used.to_string(), Role::Strong);
+    }
     let of = h.limits.trials.map_or_else(|| "∞".into(), |n| n.to_string());
     Line::of("trials ", Role::Dim).and(h.trials_used.to_string(), Role::Strong).and(format!("/{of}"), Role::Dim)
 }
@@ -178,23 +212,29 @@ pub fn lines(ctx: &Ctx<'_>, columns: usize, rows: usize) -> Vec<Line> {
         return vec![inset(line)];
     }
     let title = if h.title == h.study { Line::default() } else { Line::of(ink::clean(&h.title), Role::Text) };
+    // A history that cannot go on has neither slots nor rules.
+    let looked_at = h.imported.as_ref().is_some_and(|from| from.fixed.is_some());
     let first_right = fit(
         vec![
             part(0, waiting(h)),
-            part(4, Line::of(format!("autonomy {}", h.autonomy.word()), Role::Dim)),
-            part(5, Line::of(format!("isolation {}", ink::clean(&h.isolation)), Role::Dim)),
+            part(4, if looked_at { Line::default() } else { Line::of(format!("autonomy {}", h.autonomy.word()), Role::Dim) }),
+            part(5, if looked_at { Line::default() } else { Line::of(format!("isolation {}", ink::clean(&h.isolation)), Role::Dim) }),
             part(1, state(ctx, h)),
         ],
         room * 3 / 4,
     );
     let left = fit(vec![part(0, name), part(2, title), part(1, metric(h))], room.saturating_sub(first_right.width() + 2));
-    let second_right = fit(vec![part(0, used(h)), part(1, time(ctx, h)), part(2, slots(h))], room * 2 / 3);
+    let (spent, slots) = if looked_at { (Line::default(), Line::default()) } else { (time(ctx, h), slots(h)) };
+    let second_right = fit(vec![part(0, used(h)), part(1, spent), part(2, slots)], room * 2 / 3);
     let second_room = room.saturating_sub(second_right.width() + 2);
     let choices = [Much::All, Much::Some, Much::Little].map(|much| best(h, decimals, much));
     let whole = |best: &Line| baseline(h, decimals).width() + 3 + best.width() <= second_room;
     let chosen = choices.iter().find(|b| whole(b)).or_else(|| choices.iter().skip(1).find(|b| b.width() <= second_room));
     let chosen = chosen.cloned().unwrap_or_else(|| best(h, decimals, Much::Least));
-    let second = fit(vec![part(1, baseline(h, decimals)), part(0, chosen)], second_room);
+    let second = match setup_says(ctx, h) {
+        Some(line) => line.cut(second_room),
+        None => fit(vec![part(1, baseline(h, decimals)), part(0, chosen)], second_room),
+    };
     vec![inset(left.with_right(first_right, room)), inset(second.with_right(second_right, room))]
 }
 

@@ -30,7 +30,7 @@ mod update;
 mod view;
 
 pub use msg::{Msg, UiEffect};
-pub use options::{Editor, Ending, Options, Outcome};
+pub use options::{Bell, Editor, Ending, Options, Outcome};
 pub use preflight::{Preflight, preflight};
 pub use project::{ViewModel, project};
 pub use run::run;

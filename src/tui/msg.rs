@@ -62,6 +62,8 @@ pub enum UiEffect {
     Edit(EditFor, Vec<(String, String)>),
     /// Put text into the terminal's clipboard.
     Copy(String),
+    /// Ring for a person who may look elsewhere.
+    Ring,
     /// Take the next theme.
     NextTheme,
     /// Give the terminal to the shell until it comes back.

@@ -4,6 +4,29 @@ use super::theme::ColorDepth;
 use crate::model::{Autonomy, Millis};
 use std::io;
 
+/// When the terminal's bell is rung.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Bell {
+    /// While the person looks at something else, where the terminal reports that.
+    #[default]
+    Unfocused,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Bell {
+    /// As it is written in a configuration.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unfocused => "unfocused",
+            Self::Always => "always",
+            Self::Never => "never",
+        }
+    }
+}
+
 /// Read from arguments, configuration and environment by `cli`.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -17,6 +40,8 @@ pub struct Options {
     pub unicode: bool,
     /// Wheel and clicks.
     pub mouse: bool,
+    /// When something waits for the person, or the study has ended.
+    pub bell: Bell,
     /// Name of a shipped theme, or the path of a TOML file.
     pub theme: Option<String>,
     /// The last fact that this person saw, and when; none on a first visit.
@@ -33,6 +58,7 @@ impl Default for Options {
             colors: ColorDepth::Ansi16,
             unicode: true,
             mouse: true,
+            bell: Bell::default(),
             theme: None,
             last_seen: None,
             restore: None,

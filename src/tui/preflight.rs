@@ -117,7 +117,7 @@ pub fn project(card: &Preflight, size: (u16, u16)) -> ViewModel {
 
 /// Shows the card. True when the person starts the study, false when they leave.
 pub async fn preflight(card: &Preflight, options: &Options) -> anyhow::Result<bool> {
-    let mut screen = Screen::open(false, options.no_color).context("the terminal cannot be used")?;
+    let mut screen = Screen::open(false).context("the terminal cannot be used")?;
     let (theme, _) = theme(options);
     let mut keys = EventStream::new();
     let mut hangup = signal(SignalKind::hangup())?;

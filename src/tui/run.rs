@@ -3,7 +3,7 @@
 //! At most 30 frames a second, none while nothing changes: a frame is drawn only when its view-model differs from the last.
 
 use super::msg::{Msg, UiEffect};
-use super::options::{Editor, Ending, Options, Outcome};
+use super::options::{Bell, Editor, Ending, Options, Outcome};
 use super::panes::status;
 use super::project::{ViewModel, project};
 use super::state::UiState;
@@ -79,6 +79,8 @@ struct Cockpit<E> {
     outbox: VecDeque<Request>,
     drawn: Option<ViewModel>,
     leave: Option<Ending>,
+    /// As the terminal last reported; a terminal that reports nothing counts as looked at.
+    focused: bool,
     keys: Option<EventStream>,
     /// The next continuation is the end of our own suspension.
     suspended: bool,
@@ -88,7 +90,7 @@ struct Cockpit<E> {
 ///
 /// Errors: the terminal cannot be used. A study that ends or an engine that is lost is shown, not returned.
 pub async fn run(mut link: Link, options: Options, editor: impl Editor) -> anyhow::Result<Outcome> {
-    let screen = Screen::open(options.mouse, options.no_color).context("the terminal cannot be used")?;
+    let screen = Screen::open(options.mouse).context("the terminal cannot be used")?;
     let (theme, warning) = theme(&options);
     let mut state = UiState::new(&options, screen.size(), now());
     if let Some(why) = warning {
@@ -104,6 +106,7 @@ pub async fn run(mut link: Link, options: Options, editor: impl Editor) -> anyho
         outbox: VecDeque::new(),
         drawn: None,
         leave: None,
+        focused: true,
         keys: Some(EventStream::new()),
         suspended: false,
     };
@@ -150,6 +153,11 @@ pub async fn run(mut link: Link, options: Options, editor: impl Editor) -> anyho
             Woken::Terminal(Some(Ok(event))) => {
                 if matches!(event, Event::Resize(..)) {
                     rouse();
+                }
+                match event {
+                    Event::FocusGained => cockpit.focused = true,
+                    Event::FocusLost => cockpit.focused = false,
+                    Event::Key(_) | Event::Paste(_) | Event::Mouse(_) | Event::Resize(..) => {}
                 }
                 if let Some(msg) = message(event) {
                     cockpit.tell(msg)?;
@@ -235,6 +243,11 @@ impl<E: Editor> Cockpit<E> {
                     effects.extend(update(&mut self.state, &self.mirror, msg));
                 }
                 UiEffect::Copy(text) => self.screen.copy(&text)?,
+                UiEffect::Ring => match self.options.bell {
+                    Bell::Always => self.screen.ring()?,
+                    Bell::Unfocused if !self.focused => self.screen.ring()?,
+                    Bell::Unfocused | Bell::Never => {}
+                },
                 UiEffect::NextTheme => self.next_theme(),
                 UiEffect::Suspend => self.suspend()?,
                 UiEffect::Redraw => {
@@ -266,7 +279,7 @@ impl<E: Editor> Cockpit<E> {
 
     fn next_theme(&mut self) {
         if self.options.no_color {
-            return self.state.refuse("NO_COLOR is set");
+            return self.state.refuse("colours are off: NO_COLOR, or colour = \"never\" in the configuration");
         }
         let names = Theme::shipped();
         let at = names.iter().position(|n| *n == self.theme.name).map_or(0, |n| n + 1);

@@ -166,6 +166,19 @@ pub struct Sent {
     pub reviewed: Option<ProposalId>,
     /// Leave once it is recorded.
     pub leave: Option<Ending>,
+    /// The files of an edit: what was typed is not lost when it is refused.
+    pub edited: Option<Edited>,
+}
+
+/// The files of a proposal as a person edited them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Edited {
+    /// Which.
+    pub proposal: ProposalId,
+    /// Its node.
+    pub trial: TrialId,
+    /// Path and text of each.
+    pub files: Vec<(String, String)>,
 }
 
 /// All of it.
@@ -193,6 +206,8 @@ pub struct UiState {
     pub diff: DiffState,
     /// The log.
     pub log: LogState,
+    /// The last line of the setup's log.
+    pub setup_log: String,
     /// The chosen metric.
     pub metric: Option<String>,
     /// Metrics seen in signals, by run.
@@ -211,6 +226,8 @@ pub struct UiState {
     pub banner: Option<Banner>,
     /// The last fact seen on an earlier visit.
     pub last_seen: Option<(u64, Millis)>,
+    /// Proposals that waited at the last look: the bell rings when there is a first one.
+    pub waited: u32,
     /// To be set again on the first snapshot.
     pub restore: Option<Autonomy>,
     /// To be set again on the next visit.
@@ -223,6 +240,8 @@ pub struct UiState {
     pub errands: BTreeMap<u64, Errand>,
     /// Wishes on their way.
     pub sent: BTreeMap<u64, Sent>,
+    /// An edit that was refused: the next one of that proposal goes on with it.
+    pub refused: Option<Edited>,
     /// The last review given from here.
     pub last_review: Option<ProposalId>,
     /// Number of the next wish or question.
@@ -264,6 +283,7 @@ impl UiState {
             later: Vec::new(),
             diff: DiffState::default(),
             log: LogState::default(),
+            setup_log: String::new(),
             metric: None,
             live_keys: BTreeMap::new(),
             thoughts: BTreeMap::new(),
@@ -273,12 +293,14 @@ impl UiState {
             toast: None,
             banner: None,
             last_seen: options.last_seen,
+            waited: 0,
             restore: options.restore,
             restore_next: None,
             shelf: Shelf::default(),
             changed: BTreeMap::new(),
             errands: BTreeMap::new(),
             sent: BTreeMap::new(),
+            refused: None,
             last_review: None,
             next_id: 1,
             interrupt_at: None,
@@ -371,6 +393,9 @@ impl UiState {
             LinkState::Live { .. } => None,
             LinkState::Reconnecting { .. } => Some("the engine does not answer; trying again".into()),
             LinkState::Cold => Some(match &mirror.header {
+                Some(h) if h.imported.as_ref().is_some_and(|from| from.fixed.is_some()) => {
+                    "an imported history is to look at: nothing runs for it".into()
+                }
                 Some(h) => format!("no engine runs; `trialdeck resume {}` starts one", h.study),
                 None => "no engine runs".into(),
             }),

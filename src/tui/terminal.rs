@@ -2,7 +2,9 @@
 //! and a suspension.
 
 use crossterm::clipboard::CopyToClipboard;
-use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
+use crossterm::event::{
+    DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange, EnableMouseCapture,
+};
 use crossterm::terminal::{
     BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, SetTitle,
     disable_raw_mode, enable_raw_mode,
@@ -30,7 +32,7 @@ pub struct Screen {
 
 impl Screen {
     /// Takes the terminal over.
-    pub fn open(mouse: bool, no_color: bool) -> io::Result<Self> {
+    pub fn open(mouse: bool) -> io::Result<Self> {
         HOOK.call_once(|| {
             let before = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |info| {
@@ -39,10 +41,8 @@ impl Screen {
             }));
         });
         // Under NO_COLOR crossterm would turn each colour command into a full reset, and ratatui sends colours after
-        // modifiers: a reversed row would lose its highlight. The theme has no colours then, so nothing is forced upon anyone.
-        if no_color {
-            crossterm::style::force_color_output(true);
-        }
+        // modifiers: a reversed row would lose its highlight. Whether there are colours is for the theme to say.
+        crossterm::style::force_color_output(true);
         take(mouse)?;
         let terminal = Terminal::new(CrosstermBackend::new(io::stdout())).inspect_err(|_| restore())?;
         Ok(Self { terminal, mouse, title: String::new() })
@@ -90,6 +90,12 @@ impl Screen {
         Ok(())
     }
 
+    /// Rings the terminal's bell.
+    pub fn ring(&mut self) -> io::Result<()> {
+        let mut out = io::stdout();
+        out.write_all(b"\x07").and_then(|()| out.flush())
+    }
+
     /// Puts text into the clipboard of the person's own terminal (OSC 52), also over SSH.
     pub fn copy(&mut self, text: &str) -> io::Result<()> {
         execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))
@@ -106,7 +112,7 @@ fn take(mouse: bool) -> io::Result<()> {
     settle_reader();
     TAKEN.store(true, Ordering::SeqCst);
     let taken = enable_raw_mode()
-        .and_then(|()| execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, cursor::Hide))
+        .and_then(|()| execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange, cursor::Hide))
         .and_then(|()| if mouse { execute!(io::stdout(), EnableMouseCapture) } else { Ok(()) });
     taken.inspect_err(|_| restore())
 }
@@ -137,7 +143,7 @@ fn restore() {
     }
     let mut out = io::stdout();
     // A terminal that is gone refuses all of this, and nothing is left to restore then.
-    let _ = execute!(out, DisableMouseCapture, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show, SetTitle(""));
+    let _ = execute!(out, DisableMouseCapture, DisableFocusChange, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show, SetTitle(""));
     let _ = disable_raw_mode();
     let _ = out.flush();
 }
@@ -152,7 +158,7 @@ mod tests {
     #[test]
     #[ignore = "needs a terminal to itself"]
     fn panics_in_a_terminal() {
-        let mut screen = Screen::open(true, false).unwrap();
+        let mut screen = Screen::open(true).unwrap();
         screen.draw(None, "about to fail", |frame| frame.render_widget("the cockpit", frame.area())).unwrap();
         std::thread::spawn(|| panic!("a thread of the cockpit fails")).join().unwrap_err();
         assert!(!TAKEN.load(Ordering::SeqCst), "the hook gave it back before anything was dropped");

@@ -90,7 +90,12 @@ pub fn content(ctx: &Ctx<'_>, width: usize, height: usize) -> Content {
     }
     let keys = metrics(ctx.mirror, ctx.state);
     let Some(key) = metric(ctx.mirror, ctx.state) else {
-        return Content::empty("no metrics yet: nothing that [live] names was seen in these runs", width, height);
+        let text = if header.imported.is_some() && ctx.state.shown_row(ctx.mirror).is_some_and(|r| r.proposal.is_none()) {
+            "no curves: an imported run brings its numbers alone"
+        } else {
+            "no metrics yet: nothing that [live] names was seen in these runs"
+        };
+        return Content::empty(text, width, height);
     };
     let mut drawn = Vec::new();
     let mut legend = Vec::new();

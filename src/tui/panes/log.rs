@@ -2,14 +2,20 @@
 
 use super::{Content, Ctx, curves};
 use crate::client::Mirror;
-use crate::model::RunId;
+use crate::model::{RunId, RunNo, Status, TrialId};
 use crate::protocol::LogStream;
 use crate::tui::ink::{self, Line};
 use crate::tui::state::UiState;
 use crate::tui::theme::Role;
 
 /// Streams in the order that `]` walks.
-pub const STREAMS: [LogStream; 3] = [LogStream::Stdout, LogStream::Stderr, LogStream::Evaluator];
+pub const STREAMS: [LogStream; 4] = [LogStream::Stdout, LogStream::Stderr, LogStream::Evaluator, LogStream::Setup];
+
+/// The streams of this study: the setup's where it has one.
+pub fn streams(mirror: &Mirror) -> &'static [LogStream] {
+    let set_up = mirror.header.as_ref().is_some_and(|h| h.setup.is_some());
+    STREAMS.get(..if set_up { 4 } else { 3 }).unwrap_or(&STREAMS)
+}
 
 /// The word for a stream.
 pub fn word(stream: LogStream) -> &'static str {
@@ -17,28 +23,40 @@ pub fn word(stream: LogStream) -> &'static str {
         LogStream::Stdout => "stdout",
         LogStream::Stderr => "stderr",
         LogStream::Evaluator => "evaluator",
+        LogStream::Setup => "setup",
     }
 }
 
 /// The run and stream that should show.
 pub fn wanted(mirror: &Mirror, state: &UiState) -> Option<(RunId, LogStream)> {
-    let run = curves::last_run(mirror, state.shown()?)?;
-    Some((run, state.log.stream.unwrap_or(LogStream::Stdout)))
+    let setup = (TrialId::BASELINE.run(RunNo(1)), LogStream::Setup);
+    let has_setup = mirror.header.as_ref().is_some_and(|h| h.setup.is_some());
+    // Before anything has run there is this to read.
+    let Some(run) = state.shown().and_then(|trial| curves::last_run(mirror, trial)) else {
+        return (has_setup && mirror.rows.iter().all(|r| r.runs == 0)).then_some(setup);
+    };
+    match state.log.stream.unwrap_or(LogStream::Stdout) {
+        LogStream::Setup => has_setup.then_some(setup),
+        stream => Some((run, stream)),
+    }
 }
 
 /// The pane.
 pub fn content(ctx: &Ctx<'_>, width: usize, height: usize) -> Content {
     let log = &ctx.state.log;
-    let chosen = log.stream.unwrap_or(LogStream::Stdout);
+    let shown = wanted(ctx.mirror, ctx.state);
+    let chosen = shown.map_or(log.stream.unwrap_or(LogStream::Stdout), |(_, stream)| stream);
     let mut title = Line::default();
-    for (n, stream) in STREAMS.iter().enumerate() {
+    for (n, stream) in streams(ctx.mirror).iter().enumerate() {
         if n > 0 {
             title.push(" · ", Role::TitleDim);
         }
         title.push(word(*stream), if *stream == chosen { Role::Title } else { Role::TitleDim });
     }
-    let Some((run, stream)) = wanted(ctx.mirror, ctx.state) else {
-        return Content { title, ..Content::empty("this trial has not run yet", width, height) };
+    let Some((run, stream)) = shown else {
+        let unreadable = ctx.state.shown_row(ctx.mirror).is_some_and(|r| r.status == Status::Unreadable);
+        let text = if unreadable { "its row was cut: nothing is known of its run" } else { "this trial has not run yet" };
+        return Content { title, ..Content::empty(text, width, height) };
     };
     if log.of != Some((run, stream)) || (log.lines.is_empty() && log.flying.is_some()) {
         return Content { title, ..Content::empty("reading the log …", width, height) };
@@ -46,7 +64,8 @@ pub fn content(ctx: &Ctx<'_>, width: usize, height: usize) -> Content {
     if let Some(why) = &log.error {
         return Content { title, ..Content::empty(&ink::clean(why), width, height) };
     }
-    let mut info = Line::of(run.to_string(), Role::TitleDim);
+    let of = if stream == LogStream::Setup { "before the first run".to_owned() } else { run.to_string() };
+    let mut info = Line::of(of, Role::TitleDim);
     let blank_end = usize::from(log.lines.back().is_some_and(String::is_empty));
     let total = log.lines.len() - blank_end;
     if total == 0 {

@@ -71,8 +71,12 @@ pub fn parts<'a>(ctx: &Ctx<'a>, width: usize) -> Option<Parts<'a>> {
     let mut head = facts(ctx, header, row, width);
     let mut found = None;
     let mut rows = Vec::new();
-    if row.parents.is_empty() {
-        head.push(Line::of("the repository as it was imported: nothing is changed here", Role::Dim).cut(width));
+    if row.id == TrialId::BASELINE {
+        let what = match (&header.imported, &row.tree) {
+            (Some(_), None) => "the baseline of an imported history: its code did not come along",
+            (_, _) => "the repository as it was imported: nothing is changed here",
+        };
+        head.push(Line::of(what, Role::Dim).cut(width));
     } else {
         match diff_of(ctx, row.id) {
             Some(Ok(diff)) if diff.files.is_empty() => head.push(Line::of("no difference to the parent", Role::Dim)),
@@ -82,6 +86,9 @@ pub fn parts<'a>(ctx: &Ctx<'a>, width: usize) -> Option<Parts<'a>> {
             }
             Some(Err(why)) => head.push(Line::of(format!("no diff: {}", ink::clean(why)), Role::Warn).cut(width)),
             None if row.tree.is_some() => head.push(Line::of("reading the diff …", Role::Dim)),
+            None if header.imported.is_some() && row.status.is_final() && row.proposal.is_none() => {
+                head.push(Line::of("imported without its code: there is no diff", Role::Dim).cut(width));
+            }
             None => head.push(Line::of("the edit is being checked …", Role::Dim)),
         }
     }
@@ -156,7 +163,7 @@ fn facts(ctx: &Ctx<'_>, header: &Header, row: &Row, width: usize) -> Vec<Line> {
         if header.score_source == crate::model::ScoreSource::SelfReported {
             line.push(" self", Role::Warn);
         }
-        if let Some(base) = header.baseline_score.filter(|_| !row.parents.is_empty()) {
+        if let Some(base) = header.baseline_score.filter(|_| row.id != TrialId::BASELINE) {
             let (text, role) = status::delta(header.goal.gain(score, base), decimals);
             line.push("   ", Role::Text);
             line.push(text, role);
@@ -164,11 +171,18 @@ fn facts(ctx: &Ctx<'_>, header: &Header, row: &Row, width: usize) -> Vec<Line> {
         }
     }
     let holdout = known.and_then(|d| d.document.holdout).map(|h| format!("   holdout {}", status::score(h, decimals))).unwrap_or_default();
-    if line.width() + on_baseline.len() + ink::width(&holdout) <= width {
+    let room = line.width() + ink::width(&holdout) <= width;
+    if line.width() + on_baseline.len() + ink::width(&holdout) <= width || !room && line.width() + on_baseline.len() <= width {
         line.push(on_baseline, Role::Dim);
     }
-    line.push(holdout, Role::Text);
+    if room {
+        line.push(holdout.clone(), Role::Text);
+    }
     out.push(line.cut(width));
+    // Half a number is worse than a line more.
+    if !room {
+        out.push(Line::of(format!("  {}", holdout.trim_start()), Role::Text).cut(width));
+    }
     if let Some(c) = known.and_then(|d| d.comparison.as_ref()) {
         out.push(comparison(c, decimals, width).cut(width));
     }
@@ -177,6 +191,7 @@ fn facts(ctx: &Ctx<'_>, header: &Header, row: &Row, width: usize) -> Vec<Line> {
         out.extend(runs(ctx, header, d, decimals, width).into_iter().map(|l| l.cut(width)));
         out.extend(gates(d).map(|l| l.cut(width)));
         out.extend(reviews(d, width));
+        out.extend(imported(header, d, width));
     }
     if let Some(Err(why)) = detail {
         out.push(Line::of(ink::clean(why), Role::Warn).cut(width));
@@ -185,9 +200,28 @@ fn facts(ctx: &Ctx<'_>, header: &Header, row: &Row, width: usize) -> Vec<Line> {
     out
 }
 
+/// What the source of an imported history says beside: its own words, and the notes.
+fn imported(header: &Header, d: &TrialDetail, width: usize) -> Vec<Line> {
+    let (Some(_), Some(origin)) = (&header.imported, &d.document.imported) else { return Vec::new() };
+    let mut line = Line::of("  imported", Role::Dim);
+    if !origin.name.is_empty() {
+        line.push(format!(" as {}", ink::clean(&origin.name)), Role::Dim);
+    }
+    match origin.word.as_str() {
+        "" => line.push(format!(": cut, outcome unknown (line {})", origin.line), Role::Warn),
+        word => line.push(format!(": {}", ink::clean(word)), Role::Dim),
+    }
+    let mut out = vec![line.cut(width)];
+    out.extend(
+        ink::wrap(&ink::clean(&origin.notes), width.saturating_sub(2)).into_iter().map(|l| Line::of("  ", Role::Text).and(l, Role::Text)),
+    );
+    out.retain(|l| l.width() > 2);
+    out
+}
+
 fn origin(row: &Row, known: Option<&TrialDetail>) -> Line {
     let mut line = Line::default();
-    if row.parents.is_empty() {
+    if row.id == TrialId::BASELINE {
         return Line::of("baseline", Role::Dim);
     }
     let parents: Vec<String> = row.parents.iter().map(ToString::to_string).collect();
@@ -270,7 +304,7 @@ fn runs(ctx: &Ctx<'_>, header: &Header, d: &TrialDetail, decimals: usize, width:
         if let Some(retried) = run.retry_of {
             more.push(format!("  again for {retried}"));
         }
-        more.push(format!("  seed {}", run.seed));
+        more.extend(run.seed.map(|seed| format!("  seed {seed}")));
         more.extend(run.metrics.iter().take(4).map(|(k, v)| format!("  {} {}", ink::clean(k), short(*v))));
         // What does not fit is left out whole, the least telling first.
         for text in more {

@@ -2,6 +2,7 @@
 
 use super::{Content, Ctx, proposal};
 use crate::model::Safe;
+use crate::model::TrialId;
 use crate::tui::ink::{self, Line};
 use crate::tui::state::Pane;
 use crate::tui::theme::Role;
@@ -38,6 +39,11 @@ pub fn content(ctx: &Ctx<'_>, width: usize, height: usize) -> Content {
             }
         }
     }
+    if let Some(Ok(d)) = proposal::detail(ctx, row.id)
+        && let Some(origin) = &d.document.imported
+    {
+        rows.extend(ink::wrap(&ink::clean(&origin.notes), width).into_iter().map(|l| Line::of(l, Role::Text)));
+    }
     let request = row.proposal.and_then(|p| ctx.state.thoughts.get(&p));
     thoughts(&mut rows, request.map(String::as_str), width);
     let mut title = Line::of(ink::cut(&ink::clean(&row.proposer), width / 2), Role::TitleDim);
@@ -49,7 +55,7 @@ pub fn content(ctx: &Ctx<'_>, width: usize, height: usize) -> Content {
         }
     }
     if rows.iter().all(|l| l.width() == 0) {
-        let text = if row.parents.is_empty() { "the baseline needs no reasons" } else { "the proposer gave no reasons" };
+        let text = if row.id == TrialId::BASELINE { "the baseline needs no reasons" } else { "the proposer gave no reasons" };
         return Content { title, ..Content::empty(text, width, height) };
     }
     let want = ctx.state.scroll.get(&Pane::Reasoning).copied().unwrap_or(0);

@@ -1,6 +1,6 @@
 //! How a trial stands: a glyph, always with its word, and how numbers of the metric are written.
 
-use crate::model::{Noise, Status, Verdict};
+use crate::model::{Noise, Status, TrialId, Verdict};
 use crate::protocol::{Header, Row};
 use crate::tui::theme::Role;
 
@@ -13,13 +13,13 @@ pub fn of(row: &Row) -> (&'static str, String, Role) {
         Status::Vetoed => ("⊘", "vetoed".into(), Role::Killed),
         Status::Rejected => ("✗", label("rejected"), Role::Failed),
         Status::Stale => ("~", "stale".into(), Role::Queued),
-        Status::Queued if row.parents.is_empty() && row.score.is_some() => ("■", "baseline".into(), Role::Strong),
+        Status::Queued if row.id == TrialId::BASELINE && row.score.is_some() => ("■", "baseline".into(), Role::Strong),
         Status::Queued => ("○", "queued".into(), Role::Queued),
         Status::Running => ("●", "running".into(), Role::Running),
         Status::Evaluating => ("◐", "scoring".into(), Role::Running),
         Status::Unreadable => ("!", "unreadable".into(), Role::Warn),
         Status::Done if row.label.is_some() && row.score.is_none() => ("✗", label("failed"), Role::Failed),
-        Status::Done if row.parents.is_empty() => ("■", "baseline".into(), Role::Strong),
+        Status::Done if row.id == TrialId::BASELINE => ("■", "baseline".into(), Role::Strong),
         Status::Done => match row.verdict {
             Some(Verdict::Keep) => ("✓", if row.verified { "verified" } else { "keep" }.into(), Role::Ok),
             Some(Verdict::Revert) => ("↩", "revert".into(), Role::Dim),
@@ -59,7 +59,9 @@ pub fn decimals(header: &Header) -> usize {
         Noise::Measured { sd, .. } | Noise::Given { sd } if sd > 0.0 && sd.is_finite() => 1 - sd.log10().floor() as i32,
         Noise::Measured { .. } | Noise::Given { .. } | Noise::Unknown { .. } => 0,
     };
-    by_size.max(by_noise).clamp(0, 6) as usize
+    // Of an imported history nobody knows the noise, and its verdicts turn on the fifth figure.
+    let by_history = header.imported.as_ref().map_or(0, |_| (by_size + 2).min(5));
+    by_size.max(by_noise).max(by_history).clamp(0, 6) as usize
 }
 
 /// A score with the study's number of places.

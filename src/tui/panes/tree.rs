@@ -1,7 +1,7 @@
 //! The tree of trials: guides, status with its word, score, difference to the baseline, proposer, hypothesis.
 
 use super::{Content, Ctx, status};
-use crate::model::{RunPhase, Status};
+use crate::model::{RunPhase, Status, TrialId};
 use crate::protocol::{Header, Row};
 use crate::tui::fold::Node;
 use crate::tui::ink::{self, Ground, Line};
@@ -178,7 +178,7 @@ fn line(ctx: &Ctx<'_>, header: &Header, node: &Node, row: &Row, c: &Columns) -> 
             line.push(format!(" {}", ink::right(&text, c.score)), if row.score.is_some() { id_role } else { Role::Dim });
         }
         if c.delta > 0 {
-            let is_base = row.parents.is_empty();
+            let is_base = row.id == TrialId::BASELINE;
             match row.score.zip(header.baseline_score).filter(|_| !is_base) {
                 Some((score, base)) => {
                     let (text, role) = status::delta(header.goal.gain(score, base), c.decimals);
@@ -192,7 +192,7 @@ fn line(ctx: &Ctx<'_>, header: &Header, node: &Node, row: &Row, c: &Columns) -> 
         line.push(format!("  {}", ink::left(&ink::cut_middle(&ink::clean(&row.proposer), c.by), c.by)), Role::Dim);
     }
     if c.title > 0 {
-        let title = if row.parents.is_empty() { ink::clean(&header.source) } else { ink::clean(&row.title) };
+        let title = if row.id == TrialId::BASELINE { ink::clean(&header.source) } else { ink::clean(&row.title) };
         let lead = if c.by > 0 { " " } else { "  " };
         let room = if c.by > 0 { c.title } else { c.title.saturating_sub(1) };
         // "explore: LEARNING_RATE …": where there is little room, the word before the colon says least.

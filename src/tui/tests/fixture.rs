@@ -29,26 +29,12 @@ pub fn settings() -> Settings {
     Settings {
         task: "quickstart".into(),
         title: "Which package is this line from?".into(),
-        primary: None,
         metric: "error_rate".into(),
-        goal: Goal::Minimize,
-        target: None,
-        min_effect: None,
-        noise: NoisePlan::Measure,
-        baseline_runs: 3,
-        seeds_per_score: 1,
-        aggregate: Aggregate::Mean,
-        seeded: true,
-        has_holdout: false,
-        score_source: ScoreSource::Evaluator,
-        isolation: "E".into(),
         seed: 1,
         autonomy: Autonomy::Ask,
-        policy: PolicyName::Hillclimb,
-        proposers: vec!["tpe".into()],
         limits: Limits { trials: Some(20), ..Limits::default() },
         wall_secs: 4.0,
-        gpus: 0,
+        ..sample::settings()
     }
 }
 

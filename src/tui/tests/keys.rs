@@ -42,7 +42,10 @@ fn each_key_becomes_its_wish() {
         ("Q n", vec![Command::Stop { now: true }]),
         (": \"pin\" enter", vec![Command::Pin { trial: TrialId(10), on: true }]),
         ("g j : \"fresh\" enter backspace \"2\" enter", vec![Command::Replicate { trial: TrialId(1), runs: 2 }]),
-        (": \"limit of\" enter \"+20\" enter", vec![Command::Extend { limits: Limits { trials: Some(40), ..Limits::default() } }]),
+        (
+            ": \"limit of\" enter \"+20\" enter",
+            vec![Command::Extend { limits: Limits { trials: Some(40), ..Limits::default() }, beyond: true }],
+        ),
         // In a field, letters are letters.
         ("t \"apQ\" esc", vec![]),
     ] {
@@ -124,6 +127,27 @@ fn an_edit_goes_through_the_editor() {
     let Some(Command::Edit { accepted: true, draft, .. }) = commands(&desk).pop() else { panic!() };
     assert_eq!(draft.edits, [Edit::Write { path: "train.py".into(), content: "x = 1\n".into() }]);
     assert!(draft.hypothesis.starts_with("Learning rate 0.031"));
+}
+
+#[test]
+fn an_edit_that_is_refused_is_not_lost() {
+    let mut desk = Desk::new(busy(), (120, 36));
+    desk.keys("r e");
+    let Some(UiEffect::Edit(purpose, _)) = desk.sent.last().cloned() else { panic!() };
+    let typed = vec![("train.py".to_owned(), "x = (\n".to_owned())];
+    desk.tell(Msg::Edited(purpose, Ok(Some(typed.clone()))));
+    let Some(UiEffect::Send(id, Command::Edit { .. })) = desk.sent.last().cloned() else { panic!() };
+    let why = "preflight_failed: train.py does not parse".to_owned();
+    desk.hear(Incoming::Acked(id, Err(why)));
+    assert!(desk.screen().contains("does not parse") && desk.screen().contains("e goes on with your text"), "{}", desk.screen());
+    desk.keys("e");
+    let Some(UiEffect::Edit(purpose, files)) = desk.sent.last().cloned() else { panic!() };
+    assert_eq!((files[0].clone(), files.len()), (typed[0].clone(), 2));
+    // Once it is taken the next edit begins with what is there.
+    desk.tell(Msg::Edited(purpose, Ok(Some(vec![("train.py".into(), "x = 1\n".into())]))));
+    let Some(UiEffect::Send(id, Command::Edit { .. })) = desk.sent.last().cloned() else { panic!() };
+    desk.hear(Incoming::Acked(id, Ok(crate::protocol::Ack { seq: 900, trial: None, proposal: None })));
+    assert_eq!(desk.state.refused, None);
 }
 
 #[test]
@@ -313,4 +337,28 @@ fn a_log_grows_at_its_end_and_is_read_backwards() {
         assert_eq!(desk.state.log.lines, ["first", "cut", "second", "third", ""]);
         assert_eq!(desk.state.log.span.0, 0);
     }
+}
+
+#[test]
+fn the_bell_rings_for_the_first_that_waits_and_at_the_end() {
+    let mut desk = Desk::new(empty(), (120, 36));
+    let rings_after = |desk: &mut Desk, facts: &dyn Fn(&mut Maker)| {
+        let heard = desk.maker.records.len();
+        facts(&mut desk.maker);
+        for record in desk.maker.records.split_off(heard) {
+            desk.maker.records.push(record.clone());
+            let header = crate::protocol::header(&desk.maker.study);
+            desk.hear(Incoming::Update(Box::new(crate::protocol::Update { record, header, rows: vec![] })));
+        }
+        desk.sent.iter().filter(|e| **e == UiEffect::Ring).count()
+    };
+    let propose = |maker: &mut Maker| {
+        maker.propose(0, "knobs/tpe", Operator::Improve, "optimizer", "x");
+    };
+    assert_eq!(rings_after(&mut desk, &Maker::baseline), 0);
+    assert_eq!(rings_after(&mut desk, &propose), 1);
+    assert_eq!(rings_after(&mut desk, &propose), 1, "one waits already");
+    let end =
+        |maker: &mut Maker| maker.now(Event::StateChanged { state: StudyState::Finished, reason: Some(EndReason::User), detail: None });
+    assert_eq!(rings_after(&mut desk, &end), 2);
 }

@@ -182,9 +182,10 @@ pub fn part(state: &mut UiState, mirror: &Mirror, forward: bool) {
         }
         Pane::Log => {
             let now = state.log.stream.unwrap_or(crate::protocol::LogStream::Stdout);
-            let at = log::STREAMS.iter().position(|s| *s == now).unwrap_or(0);
-            let step = if forward { 1 } else { log::STREAMS.len() - 1 };
-            state.log.stream = log::STREAMS.get((at + step) % log::STREAMS.len()).copied();
+            let streams = log::streams(mirror);
+            let at = streams.iter().position(|s| *s == now).unwrap_or(0);
+            let step = if forward { 1 } else { streams.len().saturating_sub(1) };
+            state.log.stream = streams.get((at + step) % streams.len().max(1)).copied();
         }
         Pane::Tree | Pane::Proposal | Pane::Reasoning | Pane::Machines | Pane::Feed | Pane::Queue => {
             let hunk = state.diff.hunk;

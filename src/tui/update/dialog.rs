@@ -201,7 +201,7 @@ fn answer(state: &mut UiState, mirror: &Mirror, prompt: Prompt, effects: &mut Ve
                 Some(trials) => {
                     let limits = Limits { trials, ..header.limits };
                     let shown = trials.map_or_else(|| "none".to_owned(), |n| n.to_string());
-                    wishes::send(state, effects, Command::Extend { limits }, format!("limit of trials: {shown}"));
+                    wishes::send(state, effects, Command::Extend { limits, beyond: true }, format!("limit of trials: {shown}"));
                 }
                 None => retry(state, prompt, "a number, +N, or `none`"),
             }
@@ -225,9 +225,10 @@ fn confirmed(state: &mut UiState, mirror: &Mirror, then: Then, effects: &mut Vec
         Then::LeaveAuto => {
             state.restore_next = mirror.header.as_ref().map(|h| h.autonomy);
             let id = state.id();
-            state
-                .sent
-                .insert(id, Sent { done: "autonomy is auto until you are back".into(), reviewed: None, leave: Some(Ending::Detached) });
+            state.sent.insert(
+                id,
+                Sent { done: "autonomy is auto until you are back".into(), reviewed: None, leave: Some(Ending::Detached), edited: None },
+            );
             effects.push(UiEffect::Send(id, Command::Autonomy { mode: Autonomy::Auto }));
         }
     }

@@ -10,7 +10,7 @@ use crate::tui::modal::Modal;
 use crate::tui::modal::choose::Choose;
 use crate::tui::msg::{EditFor, UiEffect};
 use crate::tui::panes::{Ctx, proposal};
-use crate::tui::state::{Errand, UiState};
+use crate::tui::state::{Edited, Errand, UiState};
 
 fn incumbent(mirror: &Mirror) -> TrialId {
     mirror.header.as_ref().map_or(TrialId::BASELINE, |h| h.incumbent)
@@ -46,6 +46,7 @@ pub fn answered(state: &mut UiState, mirror: &Mirror, errand: Errand, answer: Re
     match (errand, answer) {
         (Errand::EditFiles(purpose), Answer::Files { files }) => {
             let texts: Vec<(String, String)> = files.into_iter().filter_map(|f| f.text.map(|t| (f.path, t))).collect();
+            let texts = with_refused(state, &purpose, texts);
             if texts.is_empty() {
                 return state.refuse("nothing here is text that could be edited");
             }
@@ -79,6 +80,16 @@ pub fn answered(state: &mut UiState, mirror: &Mirror, errand: Errand, answer: Re
     }
 }
 
+/// Goes on with what was typed, where the last edit of the same proposal was refused.
+fn with_refused(state: &UiState, purpose: &EditFor, files: Vec<(String, String)>) -> Vec<(String, String)> {
+    let typed = match (purpose, &state.refused) {
+        (EditFor::Revision { proposal, .. }, Some(typed)) if typed.proposal == *proposal => typed.files.as_slice(),
+        (EditFor::Revision { .. } | EditFor::Own { .. }, _) => &[],
+    };
+    let now = |path: &String| typed.iter().find(|(p, _)| p == path).map(|(_, text)| text.clone());
+    files.into_iter().map(|(path, text)| (path.clone(), now(&path).unwrap_or(text))).collect()
+}
+
 /// Hypothesis and surface of a trial, whole where its detail is at hand.
 fn words_of(ctx: &Ctx<'_>, mirror: &Mirror, trial: TrialId) -> (String, Option<String>) {
     match (proposal::detail(ctx, trial), mirror.row(trial)) {
@@ -106,11 +117,18 @@ pub fn edited(
         EditFor::Revision { proposal, trial, tree, deleted } => {
             let ctx = Ctx { mirror, state, now: state.now };
             let (hypothesis, surface) = words_of(&ctx, mirror, trial);
+            let typed = files.clone();
             // The whole new revision: what the proposal removed stays removed.
             let edits = deleted.into_iter().map(|path| Edit::Delete { path }).chain(files.into_iter().map(write)).collect();
             let draft = hunks::draft(&hypothesis, surface, edits, "Edited by the reviewer.".into());
             let command = Command::Edit { proposal, tree, draft: Box::new(draft), accepted: true };
-            wishes::send(state, effects, command, format!("your edit of {proposal} is accepted"));
+            wishes::send_edit(
+                state,
+                effects,
+                command,
+                format!("your edit of {proposal} is accepted"),
+                Edited { proposal, trial, files: typed },
+            );
         }
         EditFor::Own { parent, hypothesis } => {
             let edits = files.into_iter().map(write).collect();

@@ -29,6 +29,7 @@ pub fn take(state: &mut UiState, mirror: &Mirror, incoming: Incoming, effects: &
             }
             state.shelf.relink();
             state.log.flying = None;
+            state.waited = snapshot.header.waiting;
             refold(state, mirror);
             arrived(state, mirror, effects);
         }
@@ -37,6 +38,9 @@ pub fn take(state: &mut UiState, mirror: &Mirror, incoming: Incoming, effects: &
                 state.changed.insert(row.id, update.record.seq);
             }
             notice(state, &update.record.event);
+            if calls(state, mirror, &update.record.event) {
+                effects.push(UiEffect::Ring);
+            }
             refold(state, mirror);
         }
         Incoming::Signal(signal) => take_signal(state, signal),
@@ -69,6 +73,13 @@ pub fn take(state: &mut UiState, mirror: &Mirror, incoming: Incoming, effects: &
     }
 }
 
+/// Whether a person is called who looks elsewhere: for the first proposal that waits, and at the end.
+fn calls(state: &mut UiState, mirror: &Mirror, event: &Event) -> bool {
+    let waiting = mirror.header.as_ref().map_or(0, |h| h.waiting);
+    let first = std::mem::replace(&mut state.waited, waiting) == 0 && waiting > 0;
+    first || matches!(event, Event::StateChanged { state: StudyState::Finished | StudyState::Failed, .. })
+}
+
 /// What a person should not miss while looking elsewhere.
 fn notice(state: &mut UiState, event: &Event) {
     match event {
@@ -94,7 +105,7 @@ fn arrived(state: &mut UiState, mirror: &Mirror, effects: &mut Vec<UiEffect>) {
     }
     if let Some(mode) = state.restore.take() {
         let id = state.id();
-        state.sent.insert(id, Sent { done: format!("autonomy is {} again", mode.word()), reviewed: None, leave: None });
+        state.sent.insert(id, Sent { done: format!("autonomy is {} again", mode.word()), reviewed: None, leave: None, edited: None });
         effects.push(UiEffect::Send(id, Command::Autonomy { mode }));
     }
 }
@@ -105,6 +116,9 @@ fn acked(state: &mut UiState, id: u64, result: Result<crate::protocol::Ack, Stri
         Ok(ack) => {
             let named = ack.trial.filter(|_| sent.reviewed.is_none() && ack.proposal.is_some()).map(|t| format!(" as {t}"));
             state.say(format!("{}{}", sent.done, named.unwrap_or_default()));
+            if sent.edited.is_some_and(|e| state.refused.as_ref().is_some_and(|r| r.proposal == e.proposal)) {
+                state.refused = None;
+            }
             if sent.reviewed.is_some() {
                 state.last_review = sent.reviewed;
             }
@@ -116,7 +130,15 @@ fn acked(state: &mut UiState, id: u64, result: Result<crate::protocol::Ack, Stri
             if sent.leave == Some(Ending::Detached) {
                 state.restore_next = None;
             }
-            state.refuse(ink::clean(&why));
+            match sent.edited {
+                Some(edited) => {
+                    // The queue has moved on meanwhile.
+                    state.queue = Some(edited.trial);
+                    state.refused = Some(edited);
+                    state.refuse(format!("{}; e goes on with your text", ink::clean(&why)));
+                }
+                None => state.refuse(ink::clean(&why)),
+            }
         }
     }
 }
@@ -130,9 +152,15 @@ fn take_signal(state: &mut UiState, signal: Signal) {
                 state.log.total = match stream {
                     crate::protocol::LogStream::Stdout => stdout.max(state.log.total),
                     crate::protocol::LogStream::Stderr => stderr.max(state.log.total),
-                    crate::protocol::LogStream::Evaluator => state.log.total,
+                    crate::protocol::LogStream::Evaluator | crate::protocol::LogStream::Setup => state.log.total,
                 };
             }
+        }
+        Signal::SetupLog { bytes, last } => {
+            if state.log.of.is_some_and(|(_, stream)| stream == crate::protocol::LogStream::Setup) {
+                state.log.total = bytes.max(state.log.total);
+            }
+            state.setup_log = last;
         }
         Signal::Telemetry { telemetry } => {
             state.meters.push_back(*telemetry);

@@ -2,6 +2,7 @@
 
 use crate::client::{LinkState, Mirror};
 use crate::model::RunId;
+use crate::model::TrialId;
 use crate::protocol::{LogStream, Query};
 use crate::tui::layout::layout;
 use crate::tui::modal::Modal;
@@ -24,7 +25,7 @@ pub fn ask(state: &mut UiState, mirror: &Mirror, effects: &mut Vec<UiEffect>) {
             let changed = state.changed.get(&row.id).copied().unwrap_or(0);
             wanted.push((Query::Trial { trial: row.id }, changed.to_string()));
         }
-        let tree = row.tree.as_ref().filter(|_| visible.contains(&Pane::Proposal) && !row.parents.is_empty());
+        let tree = row.tree.as_ref().filter(|_| visible.contains(&Pane::Proposal) && row.id != TrialId::BASELINE);
         wanted.extend(tree.map(|tree| (state.diff_query(row.id), tree.clone())));
     }
     if let Some(Modal::Compare(compare)) = state.modals.last() {
@@ -68,7 +69,14 @@ fn ask_log(state: &mut UiState, mirror: &Mirror, effects: &mut Vec<UiEffect>) {
     }
     // The evaluator's log announces nothing: the trial's last change stands for its growth.
     let changed = state.changed.get(&run.trial).copied().unwrap_or(0);
-    let stamp = if stream == LogStream::Evaluator { changed.to_string() } else { is_live(mirror, run).to_string() };
+    let stamp = match stream {
+        LogStream::Evaluator => changed.to_string(),
+        LogStream::Setup => {
+            let setup = mirror.header.as_ref().and_then(|h| h.setup.as_ref());
+            setup.map_or_else(String::new, |s| format!("{} {}", s.stage.word(), s.ended))
+        }
+        LogStream::Stdout | LogStream::Stderr => is_live(mirror, run).to_string(),
+    };
     let (offset, len, earlier) = if state.log.stamp.is_empty() || state.log.error.is_some() && state.log.stamp != stamp {
         (-i64::from(PART), PART, false)
     } else if state.log.from_end > 0 && at_top(state) && state.log.span.0 > 0 {

@@ -10,16 +10,25 @@ use crate::tui::modal::Modal;
 use crate::tui::modal::prompt::{Ask, Prompt};
 use crate::tui::msg::{EditFor, UiEffect};
 use crate::tui::panes::{Ctx, proposal};
-use crate::tui::state::{Errand, Sent, UiState};
+use crate::tui::state::{Edited, Errand, Sent, UiState};
 
 /// Sends a wish and remembers what to say when it is recorded.
 pub fn send(state: &mut UiState, effects: &mut Vec<UiEffect>, command: Command, done: impl Into<String>) {
+    sent(state, effects, command, done.into(), None);
+}
+
+/// The same with an edit whose files are kept until it is recorded.
+pub fn send_edit(state: &mut UiState, effects: &mut Vec<UiEffect>, command: Command, done: String, edited: Edited) {
+    sent(state, effects, command, done, Some(edited));
+}
+
+fn sent(state: &mut UiState, effects: &mut Vec<UiEffect>, command: Command, done: String, edited: Option<Edited>) {
     let reviewed = match &command {
         Command::Accept { proposal, .. } | Command::Veto { proposal, .. } | Command::Edit { proposal, .. } => Some(*proposal),
         _ => None,
     };
     let id = state.id();
-    state.sent.insert(id, Sent { done: done.into(), reviewed, leave: None });
+    state.sent.insert(id, Sent { done, reviewed, leave: None, edited });
     effects.push(UiEffect::Send(id, command));
 }
 
