@@ -28,7 +28,7 @@ pub struct Studies {
 pub enum Cmd {
     /// Start a study of a task, or go on with one
     #[command(
-        after_help = "Examples:\n  trialdeck run quickstart --auto --trials 12 --seed 1 --name a\n  trialdeck run ./wind-power --autonomy ask\n  trialdeck run task.toml --detach --time 8h"
+        after_help = "Examples:\n  trialdeck run quickstart --auto --trials 12 --seed 1 --name a\n  trialdeck run ./wind-power --autonomy ask\n  trialdeck run task.toml --detach --time 8h\n  trialdeck run . --cmd \"python train.py\" --metric 'val_loss: (\\S+)' --goal minimize --wall 5m"
     )]
     Run(RunArgs),
     /// Open the cockpit on a study
@@ -195,7 +195,7 @@ pub enum Cmd {
     },
     /// Take a trial's change out of the study
     #[command(
-        after_help = "Examples:\n  trialdeck export a best --patch > gain.diff\n  trialdeck export a best --branch faster --into ~/my-repo\n  trialdeck export a t0007 --dir ./t0007"
+        after_help = "Examples:\n  trialdeck export a best --patch > gain.diff\n  trialdeck export a best --branch faster --into ~/my-repo\n  trialdeck export a t0007 --dir ./t0007\n  trialdeck export a --tsv > results.tsv"
     )]
     Export {
         /// The study
@@ -214,31 +214,67 @@ pub enum Cmd {
         /// The whole tree, into a new directory
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
-        /// The study as a table (comes later)
-        #[arg(long)]
+        /// The whole study as a table on standard output: commit, metric, memory_gb, status, description
+        #[arg(long, conflicts_with_all = ["trial", "patch", "branch", "dir", "into"])]
         tsv: bool,
         #[command(flatten)]
         studies: Studies,
     },
+    /// Make a study of another program's history, to look at or to go on with
+    #[command(
+        after_help = "Examples:\n  trialdeck import results.tsv --from autoresearch --branch autoresearch/mar5\n  trialdeck import pg_main.results.tsv --from recipes --name golf\n  trialdeck import logs/0-run/journal.json --from aide\n\nWith --branch (or --repo) the commits that the table names come along, so that diffs are there and `trialdeck resume` can go on."
+    )]
+    Import(ImportArgs),
+    /// Read a repository and write a task.toml for it
+    #[command(
+        after_help = "Examples:\n  trialdeck init                   the repository that you stand in\n  trialdeck init ../wind --stdout  only show what would be written\n  trialdeck init --yes             ask nothing, and time one run"
+    )]
+    Init(super::init::InitArgs),
     /// List the tasks that trialdeck carries
     Tasks {
         /// One JSON object a line
         #[arg(long)]
         json: bool,
     },
-    /// Say what this machine offers, and what a task uses
-    #[command(after_help = "Examples:\n  trialdeck doctor\n  trialdeck doctor ./wind-power")]
+    /// List the knobs of a task or a directory: values, places, ranges
+    #[command(
+        after_help = "Examples:\n  trialdeck knobs ./wind-power\n  trialdeck knobs . --cmd \"bash scripts/train.sh\"   a directory without a task.toml\n  trialdeck knobs . --all                          what is not turned as well, and why"
+    )]
+    Knobs {
+        /// A task.toml, a directory, or the name of a task that trialdeck carries
+        #[arg(value_name = "TASK|DIR", default_value = ".")]
+        task: String,
+        /// The run command, where there is no task.toml: what it does not reach is not turned
+        #[arg(long, value_name = "COMMAND")]
+        cmd: Option<String>,
+        /// What is not turned as well, each with the reason
+        #[arg(long)]
+        all: bool,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what this machine offers, what a task uses, and where the configuration comes from
+    #[command(
+        after_help = "Examples:\n  trialdeck doctor\n  trialdeck doctor ./wind-power\n  trialdeck doctor --watch runs --pattern 'epoch (?P<epoch>\\d+) loss (?P<loss>\\S+)'\n  trialdeck doctor --init      ~/.config/trialdeck/config.toml, every key with its default\n\nExit codes: 0 a study can run (warnings or not), 1 something stands in its way."
+    )]
     Doctor {
         /// A task to look at as well
         task: Option<String>,
         /// One JSON object a line
         #[arg(long)]
         json: bool,
-        /// Show what the metric readers see in a directory (comes later)
+        /// Show live what the metric readers see in a directory or a file
         #[arg(long, value_name = "DIR")]
         watch: Option<PathBuf>,
-        /// Write a user configuration (comes later)
-        #[arg(long)]
+        /// With --watch: a regular expression for log text, as in `[live] stdout`; without one, common forms are read
+        #[arg(long = "pattern", value_name = "REGEX", requires = "watch")]
+        patterns: Vec<String>,
+        /// With --watch: which files, as in `[live] files`; without one, those whose names promise metrics
+        #[arg(long = "file", value_name = "GLOB", requires = "watch")]
+        files: Vec<String>,
+        /// Write a commented configuration for this user; never over an existing one
+        #[arg(long, conflicts_with_all = ["task", "watch", "json"])]
         init: bool,
         #[command(flatten)]
         studies: Studies,
@@ -340,21 +376,71 @@ pub struct RunArgs {
     /// Tier of isolation, A to D, or `none`
     #[arg(long, value_name = "TIER|none")]
     pub isolation: Option<String>,
-    /// Command to run, for a directory without a task.toml (comes later)
+    /// Command to run, for a directory without a task.toml; the one that it makes is written there
     #[arg(long, value_name = "COMMAND", help_heading = "Without a task.toml")]
     pub cmd: Option<String>,
-    /// Pattern of the score in its output (comes later)
+    /// Pattern of the score in its output, with a group around the number
     #[arg(long, value_name = "REGEX", help_heading = "Without a task.toml")]
     pub metric: Option<String>,
-    /// minimize or maximize (comes later)
+    /// minimize or maximize
     #[arg(long, value_name = "GOAL", help_heading = "Without a task.toml")]
     pub goal: Option<String>,
-    /// Budget of one run (comes later)
+    /// Budget of one run, e.g. 5m
     #[arg(long, value_name = "T", help_heading = "Without a task.toml")]
     pub wall: Option<String>,
-    /// Paths that may be edited (comes later)
+    /// Paths that may be edited [default: what the command names and imports]
     #[arg(long, value_name = "GLOB", help_heading = "Without a task.toml")]
     pub edit: Vec<String>,
+}
+
+/// Which program wrote a history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FormatArg {
+    /// The results.tsv of karpathy/autoresearch
+    Autoresearch,
+    /// A results table of the CMU recipes
+    Recipes,
+    /// A journal.json of AIDE
+    Aide,
+}
+
+/// Which way is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GoalArg {
+    /// Lower
+    Minimize,
+    /// Higher
+    Maximize,
+}
+
+/// Options of `import`.
+#[derive(Debug, Clone, Args)]
+pub struct ImportArgs {
+    /// The file
+    pub file: PathBuf,
+    /// Which program wrote it
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub from: FormatArg,
+    /// Name of the study [default: that of the file or its directory]
+    #[arg(long, value_name = "N")]
+    pub name: Option<String>,
+    /// Branch of the history (autoresearch): brings the commits that the table names
+    #[arg(long, value_name = "BRANCH")]
+    pub branch: Option<String>,
+    /// Repository of the commits [default: the one that the file lies in]
+    #[arg(long, value_name = "DIR")]
+    pub repo: Option<PathBuf>,
+    /// Column of the score, where the file does not say
+    #[arg(long, value_name = "NAME")]
+    pub metric: Option<String>,
+    /// Which way it is better, where the file does not say
+    #[arg(long, value_enum, value_name = "GOAL")]
+    pub goal: Option<GoalArg>,
+    /// What was made as one JSON object
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub studies: Studies,
 }
 
 /// What `ctl` can do.

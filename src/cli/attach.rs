@@ -1,7 +1,7 @@
 //! Following a study: in the cockpit, or as lines.
 
 use super::args::{How, Studies};
-use super::{Exit, Failure, Outcome, editor, engine, find, host, keys, put, run, say};
+use super::{Exit, Failure, Outcome, config, editor, engine, find, host, keys, put, run, say};
 use crate::client::{self, Link, OpenOptions, studies};
 use crate::engine::{layout::Layout, study_file};
 use crate::headless::{self, Key};
@@ -16,7 +16,7 @@ pub(super) fn attach(study: Option<&str>, watch_only: bool, studies: &Studies) -
     let dir = match study {
         Some(name) => find::study_dir(name, studies)?,
         None => {
-            let all = studies::list(&host::studies_dir(studies)?);
+            let all = studies::list(&super::find::studies_dir(studies)?);
             let newest =
                 all.into_iter().next().ok_or_else(|| Failure::usage("there is no study yet: `trialdeck run quickstart` starts one"))?;
             newest.dir
@@ -26,7 +26,7 @@ pub(super) fn attach(study: Option<&str>, watch_only: bool, studies: &Studies) -
     if !over && !watch_only {
         run::ensure_engine(&dir)?;
     }
-    if host::interactive() { cockpit(&dir, watch_only) } else { headless(&dir, false) }
+    if host::interactive() { cockpit(&dir, watch_only) } else { headless(&dir, watch_only, false) }
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
@@ -54,7 +54,10 @@ async fn cockpit_on(dir: &Path, watch_only: bool) -> Outcome {
 }
 
 fn options() -> tui::Options {
+    let ui = &config::current().file;
     tui::Options {
+        mouse: ui.mouse.as_ref().is_none_or(|at| at.value),
+        bell: ui.bell.as_ref().map(|at| at.value).unwrap_or_default(),
         no_color: host::no_color(),
         colors: host::colour_depth(),
         unicode: host::unicode(),
@@ -72,16 +75,18 @@ pub(super) fn preflight(dir: &Path) -> Result<bool, Failure> {
 }
 
 /// Lines on standard output until the study is over.
-pub(super) fn headless(dir: &Path, json: bool) -> Outcome {
-    runtime()?.block_on(headless_on(dir, json))
+pub(super) fn headless(dir: &Path, watch_only: bool, json: bool) -> Outcome {
+    runtime()?.block_on(headless_on(dir, watch_only, json))
 }
 
-async fn headless_on(dir: &Path, json: bool) -> Outcome {
+async fn headless_on(dir: &Path, watch_only: bool, json: bool) -> Outcome {
     let (to, keys) = mpsc::channel(8);
     let interrupt = to.clone();
+    // Who only looks leaves by Ctrl-C; the study is none of theirs to end.
+    let key = if watch_only { Key::Detach } else { Key::Interrupt };
     tokio::spawn(async move {
         while tokio::signal::ctrl_c().await.is_ok() {
-            if interrupt.send(Key::Interrupt).await.is_err() {
+            if interrupt.send(key).await.is_err() {
                 return;
             }
         }
@@ -96,7 +101,7 @@ async fn headless_on(dir: &Path, json: bool) -> Outcome {
         width: Box::new(host::width),
         suffix: host::suffix(dir),
     };
-    let finish = headless::follow(dir, link(dir, false, false), output, keys).await;
+    let finish = headless::follow(dir, link(dir, watch_only, host::stdout_is_terminal() && !json), output, keys).await;
     drop(cbreak);
     Ok(Exit(headless::exit_code(&finish?)))
 }
@@ -111,7 +116,7 @@ pub(super) fn foreground(dir: &Path, how: &How, unattended: bool) -> Outcome {
         // A follower that comes before the engine answers would take the study for one whose engine is gone.
         let mut ended = answering(dir, &mut serving).await?;
         let exit = {
-            let following = async { if unattended { headless_on(dir, how.json).await } else { cockpit_on(dir, false).await } };
+            let following = async { if unattended { headless_on(dir, false, how.json).await } else { cockpit_on(dir, false).await } };
             tokio::pin!(following);
             loop {
                 tokio::select! {

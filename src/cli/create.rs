@@ -1,7 +1,7 @@
 //! From the arguments of `run` to a study on disk.
 
 use super::args::{AutonomyArg, PolicyArg, RunArgs};
-use super::{Failure, host, say};
+use super::{Failure, at_once, config, host, say};
 use crate::engine::create::{self, Made, Plan};
 use crate::engine::study_file;
 use crate::model::{Autonomy, Limits, PolicyName, Settings};
@@ -26,26 +26,27 @@ pub(super) fn wanted(args: &RunArgs, unattended: bool) -> Result<Wanted, Failure
     if args.strategy.is_some() {
         return Err(Failure::usage("--strategy is not built yet: choose with --policy and --proposer"));
     }
-    if args.cmd.is_some() || args.metric.is_some() || args.goal.is_some() || args.wall.is_some() || !args.edit.is_empty() {
-        return Err(Failure::usage(
-            "--cmd, --metric, --goal, --wall and --edit are not built yet: write a task.toml (`trialdeck tasks` has examples)",
-        ));
-    }
-    let found = task::find(&args.task, &host::cwd()?).map_err(|error| match error {
-        task::FindError::Problems(problems) => Failure::usage(problems.render(host::colour())),
-        other => Failure::usage(other.to_string()),
-    })?;
+    let at_once = if at_once::asked(args) { Some(at_once::task(args)?) } else { None };
+    let found = match &at_once {
+        Some(made) => made.found.clone(),
+        None => find_task(&args.task)?,
+    };
     if let Some(name) = &args.name {
         check_name(name)?;
     }
     let task = &found.parsed.task;
-    let isolation = isolation(args.isolation.as_deref(), task.sandbox.require)?;
+    let user = &config::current().file;
+    let isolation = isolation(args.isolation.as_deref(), task.sandbox.require, user.isolation.as_ref().map(|at| at.value.as_str()))?;
     let has_gpu = task.budget.gpus.is_none() && slots::gpus().is_ok();
     let mut settings = task.settings(&Choices {
         seed: args.seed.unwrap_or(0),
-        autonomy: args.autonomy.map_or(if unattended { Autonomy::Auto } else { Autonomy::Ask }, autonomy),
-        policy: args.policy.map_or(PolicyName::Hillclimb, policy),
-        proposers: proposers(args.proposer.as_deref())?,
+        autonomy: match args.autonomy {
+            Some(mode) => autonomy(mode),
+            None if unattended => Autonomy::Auto,
+            None => user.autonomy.as_ref().map_or(Autonomy::Ask, |at| at.value),
+        },
+        policy: args.policy.map(policy).or(user.policy.as_ref().map(|at| at.value)).unwrap_or(PolicyName::Hillclimb),
+        proposers: proposers_or_usual(args.proposer.as_deref(), user)?,
         limits: limits(args)?,
         isolation,
         has_gpu,
@@ -54,7 +55,20 @@ pub(super) fn wanted(args: &RunArgs, unattended: bool) -> Result<Wanted, Failure
     if matches!(settings.noise, crate::model::NoisePlan::Given { .. }) {
         settings.baseline_runs = 1;
     }
+    // Last: a task file is written only for a study that can start.
+    let found = match at_once {
+        Some(made) => made.settle(&args.task)?,
+        None => found,
+    };
     Ok(Wanted { found, settings, name: args.name.clone() })
+}
+
+/// Finds and reads the task that was named.
+pub(super) fn find_task(argument: &str) -> Result<Found, Failure> {
+    task::find(argument, &host::cwd()?).map_err(|error| match error {
+        task::FindError::Problems(problems) => Failure::usage(problems.render(host::colour())),
+        other => Failure::usage(other.to_string()),
+    })
 }
 
 /// The limits that were given.
@@ -72,6 +86,26 @@ pub(super) fn limits(args: &RunArgs) -> Result<Limits, Failure> {
         return Err(Failure::usage("--cost wants an amount of money, such as 5 or 2.50"));
     }
     Ok(Limits { trials: args.trials, seconds, usd: args.cost })
+}
+
+/// The proposers that were named, else those of the user's configuration, else the default. Agents are the default of who
+/// configured a model; until they are built the study is told to be without them.
+fn proposers_or_usual(named: Option<&str>, user: &config::UserFile) -> Result<Vec<String>, Failure> {
+    if named.is_some() {
+        return proposers(named);
+    }
+    let (mut names, wanted) = match &user.proposers {
+        Some(at) => (at.value.clone(), at.value.iter().any(|n| n == "agents")),
+        None => (proposers(None)?, !user.models.is_empty()),
+    };
+    names.retain(|name| name != "agents");
+    if names.is_empty() {
+        names = proposers(None)?;
+    }
+    if wanted {
+        say(&format!("note: agents are not built yet, so your models are not asked: {} proposes", names.join(" + ")));
+    }
+    Ok(names)
 }
 
 /// The proposers that were named.
@@ -108,13 +142,17 @@ pub(super) fn policy(policy: PolicyArg) -> PolicyName {
 }
 
 /// Until isolation is built everything is tier E and nothing is refused; who asked for more is told.
-fn isolation(asked: Option<&str>, required: Option<Tier>) -> Result<String, Failure> {
+fn isolation(asked: Option<&str>, required: Option<Tier>, usual: Option<&str>) -> Result<String, Failure> {
     let known = ["A", "B", "C", "D", "E", "none"];
     if let Some(text) = asked.filter(|a| !known.iter().any(|k| k.eq_ignore_ascii_case(a))) {
         return Err(Failure::usage(format!("--isolation {text}: there are the tiers A to E, and `none` to allow E")));
     }
-    let more =
-        asked.is_some_and(|a| !a.eq_ignore_ascii_case("E") && a != "none") || (asked.is_none() && required.is_some_and(|t| t != Tier::E));
+    let above = |tier: &str| !tier.eq_ignore_ascii_case("E") && !tier.eq_ignore_ascii_case("none");
+    let more = match (asked, required) {
+        (Some(asked), _) => above(asked),
+        (None, Some(tier)) => tier != Tier::E,
+        (None, None) => usual.is_some_and(above),
+    };
     if more {
         say("note: isolation is not built yet: runs have your rights (tier E), whatever is asked for");
     }
@@ -122,7 +160,7 @@ fn isolation(asked: Option<&str>, required: Option<Tier>) -> Result<String, Fail
 }
 
 /// A name becomes a directory and is typed often: letters, digits, `.`, `_` and `-`, 64 at most, not beginning with `.` or `-`.
-fn check_name(name: &str) -> Result<(), Failure> {
+pub(super) fn check_name(name: &str) -> Result<(), Failure> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if name.is_empty() || name.len() > 64 || name.starts_with(['.', '-']) || !name.chars().all(plain) {
         let shown = crate::model::Safe::line(name);
@@ -144,10 +182,12 @@ pub(super) fn task_hash(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().take(8).map(|b| format!("{b:02x}")).collect()
 }
 
-/// Makes the study; `slots` as asked for on the command line.
+/// Makes the study; `slots` as asked for on the command line, else as in the user's configuration.
 pub(super) fn create(wanted: Wanted, slots: Option<u32>, studies: &Path) -> Result<Made, Failure> {
+    let slots = slots.or(config::current().file.slots.as_ref().map(|at| at.value));
     std::fs::create_dir_all(studies).map_err(|e| {
-        Failure::usage(format!("the studies directory {} cannot be made: {e}; choose another with --studies DIR", studies.display()))
+        let why = if studies.exists() { "something that is no directory lies there".into() } else { e.to_string() };
+        Failure::usage(format!("the studies directory {} cannot be made: {why}; choose another with --studies DIR", studies.display()))
     })?;
     let name = match wanted.name {
         Some(name) => name,
@@ -156,7 +196,8 @@ pub(super) fn create(wanted: Wanted, slots: Option<u32>, studies: &Path) -> Resu
     // The store gets a copy of an embedded task's files, so that this place can go again.
     let unpacked = tempfile::Builder::new().prefix("trialdeck-task-").tempdir()?;
     let found = wanted.found.unpacked(unpacked.path())?;
-    let choices = study_file::Choices { name, slots, path: host::program_path(), task_hash: task_hash(&found.text) };
-    let plan = Plan { found: &found, settings: wanted.settings, choices, studies, program: &host::program()? };
+    let choices = study_file::Choices { name, slots, path: host::program_path(), task_hash: task_hash(&found.text), grants: Vec::new() };
+    let (program, cache) = (host::program()?, host::cache_dir());
+    let plan = Plan { found: &found, settings: wanted.settings, choices, studies, program: &program, cache: cache.as_deref(), say: &say };
     create::create(&plan).map_err(|e| Failure { message: format!("{e:#}"), exit: super::Exit::USAGE })
 }

@@ -1,144 +1,173 @@
-//! What this machine offers, what a task uses, and the card before the first run.
+//! What this machine offers, what a task uses, where the configuration comes from, and the card before the first run.
+//!
+//! Each room of checks is a file of its own and knows nothing of the others; here they are put in order.
+
+mod asked;
+mod endpoints;
+mod finding;
+mod isolation;
+mod machine;
+mod place;
+mod programs;
+mod terminal;
 
 use super::args::Studies;
-use super::{Exit, Failure, Outcome, host, put, put_json};
+use super::{Exit, Failure, Outcome, config, host, put, put_json};
 use crate::engine::study_file::Choices;
+use crate::headless::{Paint, Tone};
 use crate::model::{NoisePlan, Safe, ScoreSource, Study};
 use crate::run::slots;
-use crate::task::{self, Scoring, Task};
+use crate::task::{self, Found, Scoring, Task};
 use crate::tui::Preflight;
-use serde::Serialize;
-use std::{path::Path, process::Command};
-
-/// What tier E means, in one line.
-const TIER_E: &str = "none: runs have your rights, your network and your files; only accept code that you would run yourself";
-
-/// How one finding is to be taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Level {
-    Ok,
-    Note,
-    Problem,
-}
-
-/// One finding.
-#[derive(Debug, Clone, Serialize)]
-struct Finding {
-    what: &'static str,
-    level: Level,
-    found: String,
-    /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mend: Option<String>,
-}
-
-fn finding(what: &'static str, level: Level, found: impl Into<String>, mend: Option<&str>) -> Finding {
-    Finding { what, level, found: found.into(), mend: mend.map(str::to_owned) }
-}
+use finding::{Finding, Level, draw, under, wrap};
+use isolation::TIER_E;
 
 /// `trialdeck doctor`. Exits 1 when something stands in the way of a study.
 pub(super) fn doctor(task: Option<&str>, json: bool, studies: &Studies) -> Outcome {
-    let mut findings = vec![
-        program("python", "python3", "install Python 3.9 or newer; the quickstart and most tasks run it"),
-        program("git", "git", "install git; your own repositories are read with it where libgit2 cannot"),
-        gpu(),
-        finding("isolation", Level::Note, format!("tier E, {TIER_E}"), None),
-        place(&host::studies_dir(studies)?),
-        watches(),
-        terminal(),
-    ];
-    if let Some(name) = task {
-        findings.extend(task_findings(name)?);
-    }
-    let width = findings.iter().map(|f| f.what.len()).max().unwrap_or(0);
-    for found in &findings {
-        if json {
-            put_json(found)?;
-            continue;
+    let config = config::current();
+    let found = task.map(find).transpose()?;
+    let findings = findings(config, studies, found.as_ref());
+    let rows = config::rows(config, studies, found.as_ref());
+    let count = |level: Level| findings.iter().filter(|f| f.level == level).count();
+    let (bad, warned) = (count(Level::Fail), count(Level::Warn));
+    if json {
+        findings.iter().try_for_each(put_json)?;
+        rows.iter().try_for_each(|row| put_json(&row.document()))?;
+    } else {
+        let (width, paint) = (host::width().min(120), Paint { color: host::colour() });
+        put(&draw(&findings, width, paint));
+        if let Some(trouble) = &config.trouble {
+            put(&format!("{}\n", trouble.render(host::colour())));
         }
-        let mark = match found.level {
-            Level::Ok => "ok     ",
-            Level::Note => "note   ",
-            Level::Problem => "PROBLEM",
+        put(&table(config, &rows, width, paint));
+        let warnings = match warned {
+            0 => "no warning".to_owned(),
+            1 => "1 warning".to_owned(),
+            n => format!("{n} warnings"),
         };
-        put(&format!("{mark}  {:<width$}  {}", found.what, Safe::line(&found.found)));
-        if let Some(mend) = &found.mend {
-            put(&format!("         {:<width$}  {}", "", mend));
-        }
+        put("");
+        put(&match bad {
+            0 => format!("{warnings}, nothing stands in the way of a study"),
+            1 => paint.tone(Tone::Bad, &format!("1 check failed: mend it before a study; {warnings}")),
+            n => paint.tone(Tone::Bad, &format!("{n} checks failed: mend them before a study; {warnings}")),
+        });
     }
-    let bad = findings.iter().any(|f| f.level == Level::Problem);
-    Ok(if bad { Exit::FAILED } else { Exit::DONE })
+    Ok(if bad > 0 { Exit::FAILED } else { Exit::DONE })
 }
 
-fn program(what: &'static str, name: &str, mend: &str) -> Finding {
-    match Command::new(name).arg("--version").output() {
-        Ok(out) if out.status.success() => {
-            let text = if out.stdout.is_empty() { out.stderr } else { out.stdout };
-            finding(what, Level::Ok, String::from_utf8_lossy(&text).trim(), None)
-        }
-        Ok(out) => finding(what, Level::Problem, format!("{name} --version ended with {}", out.status), Some(mend)),
-        Err(error) => finding(what, Level::Problem, format!("{name} cannot be started: {error}"), Some(mend)),
-    }
+/// `trialdeck doctor --init`.
+pub(super) fn init() -> Outcome {
+    let path = config::init()?;
+    put(&format!("{}: every key with its default, commented out\n`trialdeck doctor` shows what holds", path.display()));
+    Ok(Exit::DONE)
 }
 
-fn gpu() -> Finding {
-    match slots::gpus() {
-        Ok(gpus) => {
-            let names: Vec<String> = gpus.iter().map(|g| format!("{} {}", g.index, g.name)).collect();
-            finding("gpu", Level::Ok, names.join(", "), None)
-        }
-        Err(why) => finding("gpu", Level::Note, format!("{why}; runs use the CPU"), None),
-    }
-}
-
-fn place(dir: &Path) -> Finding {
-    let mend = "choose another place with --studies DIR";
-    let existing = dir.ancestors().find(|d| d.is_dir()).unwrap_or(Path::new("/"));
-    let free = rustix::fs::statvfs(existing).map(|s| s.f_bavail.saturating_mul(s.f_frsize)).unwrap_or(0);
-    let gib = free as f64 / f64::from(1 << 30);
-    let probe = tempfile::Builder::new().prefix(".trialdeck-").tempfile_in(existing);
-    match probe {
-        Err(error) => finding("studies", Level::Problem, format!("{} cannot be written: {error}", dir.display()), Some(mend)),
-        Ok(_) if gib < 1.0 => finding("studies", Level::Problem, format!("{}, {gib:.1} GiB free", dir.display()), Some(mend)),
-        Ok(_) => finding("studies", Level::Ok, format!("{}, {gib:.0} GiB free", dir.display()), None),
-    }
-}
-
-fn watches() -> Finding {
-    let read = |name: &str| std::fs::read_to_string(format!("/proc/sys/fs/inotify/{name}")).ok().and_then(|t| t.trim().parse::<u64>().ok());
-    match (read("max_user_instances"), read("max_user_watches")) {
-        (Some(instances), Some(watches)) => finding("inotify", Level::Ok, format!("{instances} instances, {watches} watches a user"), None),
-        _ => finding("inotify", Level::Note, "its limits cannot be read; metrics are polled where it is missing", None),
-    }
-}
-
-fn terminal() -> Finding {
-    if !host::stdout_is_terminal() {
-        return finding("terminal", Level::Note, "standard output is no terminal: `run` prints lines", None);
-    }
-    let letters = if host::unicode() { "UTF-8" } else { "no UTF-8 locale: drawn in ASCII" };
-    let colours = if host::no_color() { "NO_COLOR is set".to_owned() } else { format!("{:?}", host::colour_depth()) };
-    finding("terminal", Level::Ok, format!("{} columns, {letters}, {colours}", host::width()), None)
-}
-
-fn task_findings(name: &str) -> Result<Vec<Finding>, Failure> {
-    let found = task::find(name, &host::cwd()?).map_err(|error| match error {
+fn find(name: &str) -> Result<Found, Failure> {
+    task::find(name, &host::cwd()?).map_err(|error| match error {
         task::FindError::Problems(problems) => Failure::usage(problems.render(host::colour())),
         other => Failure::usage(other.to_string()),
-    })?;
-    let about = &found.parsed.task.task;
-    let mut findings =
-        vec![finding("task", Level::Ok, format!("{}: {}, {} {}", about.name, about.title, about.goal.word(), about.metric), None)];
+    })
+}
+
+fn findings(config: &config::Config, studies: &Studies, found: Option<&Found>) -> Vec<Finding> {
+    let gpus = found.map(|f| f.parsed.task.gpus(slots::gpus().is_ok()));
+    let asked = config.file.slots.as_ref().map(|at| at.value);
+    let mut findings = under("programs", [programs::python(), programs::git()]);
+    if let Some(found) = found {
+        findings.extend(under("task", task_findings(found)));
+    }
+    let dir = host::studies_dir(studies);
+    let beside = dir.as_deref().unwrap_or(std::path::Path::new("/"));
+    let of_machine = [
+        machine::gpu(gpus),
+        machine::slots_found(gpus.unwrap_or_else(|| u32::from(slots::gpus().is_ok())), asked),
+        machine::file_events(),
+        machine::logout(),
+        machine::time(beside),
+    ];
+    findings.extend(under("machine", of_machine));
+    findings.extend(under("isolation", isolation::isolation()));
+    findings.extend(under(
+        "studies",
+        match &dir {
+            Ok(dir) => place::place(dir).into_iter().chain(place::future(dir)).collect(),
+            Err(failure) => vec![Finding::fail("directory", failure.message.clone())],
+        },
+    ));
+    findings.extend(under("models", endpoints::endpoints(config)));
+    findings.extend(under("terminal", terminal::terminal()));
+    findings.extend(under("configuration", [file(config)]));
+    findings
+}
+
+/// The user's file itself.
+fn file(config: &config::Config) -> Finding {
+    let place = config::Source::find();
+    match (&config.path, &config.trouble) {
+        (Some(path), Some(_)) => Finding::fail("file", format!("{} is broken", path.display()))
+            .means("`run` refuses to start; everything else goes on with what is right in it")
+            .mend("see below"),
+        (Some(path), None) => {
+            let others = std::fs::metadata(path).is_ok_and(|m| std::os::unix::fs::MetadataExt::mode(&m) & 0o022 != 0);
+            match others {
+                true => Finding::warn("file", format!("{} can be written by others", path.display()))
+                    .means("it names commands that run with your rights")
+                    .mend(format!("chmod go-w {}", path.display())),
+                false => Finding::ok("file", path.display().to_string()),
+            }
+        }
+        (None, _) => match place {
+            Some(place) => {
+                Finding::info("file", format!("none ({})", place.path.display())).mend("trialdeck doctor --init writes one, with comments")
+            }
+            None => Finding::info("file", "none: neither HOME nor XDG_CONFIG_HOME is set"),
+        },
+    }
+}
+
+/// The table of the configuration, wrapped to `width` columns. Values come last: a long path breaks nothing there.
+fn table(config: &config::Config, rows: &[config::Row], width: usize, paint: Paint) -> String {
+    let name = config.path.as_ref().and_then(|p| p.file_name()).map(|n| Safe::line(&n.to_string_lossy()).into_string()).unwrap_or_default();
+    let longest = |of: &dyn Fn(&config::Row) -> usize| rows.iter().map(of).max().unwrap_or(0);
+    let keys = longest(&|r| Safe::line(&r.key).as_str().chars().count()).min(32);
+    let origins = longest(&|r| r.origin.words(&name).chars().count());
+    let room = width.saturating_sub(2 + keys + 2 + origins + 2).max(24);
+    let mut out = String::new();
+    for row in rows {
+        let tone = if row.origin == config::Origin::Default { Tone::Faint } else { Tone::Plain };
+        let mut origin = row.origin.words(&name);
+        let mut key = Safe::line(&row.key).into_string();
+        for line in wrap(Safe::line(&row.value).as_str(), room) {
+            out += &format!("  {key:<keys$}  {}  {line}\n", paint.tone(tone, &format!("{origin:<origins$}")));
+            (key, origin) = (String::new(), String::new());
+        }
+    }
+    out
+}
+
+fn task_findings(found: &Found) -> Vec<Finding> {
+    let task = &found.parsed.task;
+    let about = &task.task;
+    let mut findings = vec![Finding::ok("task", format!("{}: {}, {} {}", about.name, about.title, about.goal.word(), about.metric))];
+    findings.extend(programs::interpreter(found));
     if about.noise == (NoisePlan::Given { sd: 0.0 }) && about.min_effect.is_none() {
-        let mend = "give [task] min_effect, or leave `noise` out to have it measured";
-        findings.push(finding("task", Level::Note, "noise sd = 0 means that the noise is unknown: nothing can be kept", Some(mend)));
+        let noise = Finding::warn("noise", "sd = 0 means that it is unknown").means("nothing can be kept");
+        findings.push(noise.mend("give [task] min_effect, or leave `noise` out to have it measured"));
     }
     for unused in &found.parsed.unused {
-        let level = if unused.essential { Level::Problem } else { Level::Note };
-        findings.push(finding("task", level, format!("line {}: {} is not used yet: {}", unused.line, unused.key, unused.why), None));
+        let text = format!("line {}: {}", unused.line, unused.key);
+        let finding = if unused.essential { Finding::fail("not used yet", text) } else { Finding::info("not used yet", text) };
+        findings.push(finding.means(unused.why));
     }
-    Ok(findings)
+    match super::outfit::findings(found) {
+        Ok(outfit) => {
+            findings.extend(
+                outfit.into_iter().map(|(what, good, text)| if good { Finding::ok(what, text) } else { Finding::fail(what, text) }),
+            );
+        }
+        Err(failure) => findings.push(Finding::fail("setup", failure.message)),
+    }
+    findings
 }
 
 /// The card before the first run.
@@ -150,6 +179,9 @@ pub(super) fn card(task: &Task, study: &Study, choices: &Choices) -> Preflight {
         Scoring::SelfReported(_) => "self: the run reports its own score".into(),
     };
     let mut warnings = notes;
+    if task.setup.is_some() {
+        warnings.push("[setup] is built first, or found in the cache; its log is in the log pane".into());
+    }
     if settings.score_source == ScoreSource::SelfReported {
         warnings.push("the score is self-reported: an edit can change what is measured".into());
     }
@@ -169,7 +201,7 @@ pub(super) fn card(task: &Task, study: &Study, choices: &Choices) -> Preflight {
             .data
             .iter()
             .filter(|d| !d.hidden)
-            .map(|d| d.path.clone())
+            .map(|d| format!("{} (where it lies)", d.path))
             .chain(task.evaluator.prepare.iter().map(|_| "public/".to_owned()))
             .collect(),
         isolation: settings.isolation.clone(),

@@ -67,19 +67,30 @@ pub(super) async fn serve(dir: &Path, left: watch::Receiver<bool>) -> Outcome {
     let watcher = Watcher::start(clock::now, move |event| {
         let _ = seen_to.send(event);
     })?;
-    let parts = Parts { task, path: choices.path, program: host::program()?, slots, lock_dir: host::temp_dir() };
+    let parts = Parts {
+        task,
+        path: choices.path,
+        program: host::program()?,
+        slots,
+        lock_dir: host::temp_dir(),
+        cache: host::cache_dir(),
+        private: host::installing(),
+        grants: choices.grants,
+    };
     let rig = Rig::open(layout, parts, watcher)?;
     rig.store().remove_stale_locks();
+    // An engine that nobody can reach would work on with no one to stop it.
+    let bound = server::Bound::new(dir, &host::socket(dir)).await?;
     let driver = Driver::new(rig, opened.journal, study, seen, notes);
-    let handle = driver.handle();
     let (done, over) = watch::channel(false);
-    let socket = host::socket(dir);
-    let serving = tokio::spawn(async move { server::serve(handle, &socket, gone(over)).await });
-    let worked = driver.work(left).await;
+    let serving = tokio::spawn(bound.serve(driver.handle(), gone(over)));
+    let (journal, worked) = driver.work(left).await;
     let _ = done.send(true);
     let served = serving.await;
+    // Not before the socket is gone: who finds the study free must not find the old engine answering for it.
+    drop(journal);
     worked?;
-    served??;
+    served?;
     Ok(Exit::DONE)
 }
 

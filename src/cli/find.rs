@@ -13,11 +13,32 @@ pub(super) fn study_dir(name: &str, choice: &Studies) -> Result<PathBuf, Failure
     studies::find(&dir, name).map_err(|e| Failure::usage(e.to_string()))
 }
 
+/// The directory of all studies. Errors: what lies there and is none.
+pub(super) fn studies_dir(choice: &Studies) -> Result<PathBuf, Failure> {
+    let dir = host::studies_dir(choice)?;
+    studies::readable(&dir).map_err(|e| Failure::usage(e.to_string()))?;
+    Ok(dir)
+}
+
 /// A study, read from its directory.
 pub(super) fn study(name: &str, choice: &Studies) -> Result<(PathBuf, Study), Failure> {
     let dir = study_dir(name, choice)?;
     let reading = journal::read(&dir)?;
     Ok((dir, reading.study))
+}
+
+/// Refuses what a history without a task or without code cannot do.
+pub(super) fn can_go_on(study: &Study) -> Result<(), Failure> {
+    match study.imported.as_ref().and_then(|from| Some((from, from.fixed.as_ref()?))) {
+        None => Ok(()),
+        Some((from, why)) => Err(Failure::usage(format!(
+            "{} was imported from {} ({}) and cannot go on: {}; it can be looked at, filtered and exported",
+            study.name,
+            crate::model::Safe::line(&from.file),
+            from.format,
+            crate::model::Safe::line(why)
+        ))),
+    }
 }
 
 /// A trial by its number, or `best`, or `incumbent`, or `baseline`.

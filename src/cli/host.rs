@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::args::Studies;
+use super::config::{self, Colour, Origin};
 use std::{
     env,
     io::IsTerminal,
@@ -10,26 +11,58 @@ use std::{
 
 /// The directory that holds the studies, absolute.
 pub(super) fn studies_dir(choice: &Studies) -> Result<PathBuf, Failure> {
-    let dir = match &choice.studies {
-        Some(dir) => dir.clone(),
-        None => set("XDG_STATE_HOME")
-            .map(PathBuf::from)
-            .or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".local/state")))
-            .map(|state| state.join("trialdeck/studies"))
-            .ok_or_else(|| {
-                Failure::usage("neither HOME nor XDG_STATE_HOME is set, so there is no place for studies; name one with --studies DIR")
-            })?,
-    };
-    std::path::absolute(&dir).map_err(|e| Failure::usage(format!("--studies {}: {e}", dir.display())))
+    studies_dir_and_origin(choice).map(|(dir, _)| dir)
 }
 
-fn set(name: &str) -> Option<String> {
+/// The same, and who said so.
+pub(super) fn studies_dir_and_origin(choice: &Studies) -> Result<(PathBuf, Origin), Failure> {
+    let (dir, origin) = match (&choice.studies, &config::current().file.studies) {
+        (Some(dir), _) => (dir.clone(), Origin::CommandLine),
+        (None, Some(at)) => (home_expanded(&at.value), Origin::File(at.line)),
+        (None, None) => match (set("XDG_STATE_HOME"), set("HOME")) {
+            (Some(state), _) => (PathBuf::from(state).join("trialdeck/studies"), Origin::Environment("XDG_STATE_HOME")),
+            (None, Some(home)) => (PathBuf::from(home).join(".local/state/trialdeck/studies"), Origin::Default),
+            (None, None) => {
+                return Err(Failure::usage(
+                    "neither HOME nor XDG_STATE_HOME is set, so there is no place for studies; name one with --studies DIR",
+                ));
+            }
+        },
+    };
+    let dir = std::path::absolute(&dir).map_err(|e| Failure::usage(format!("--studies {}: {e}", dir.display())))?;
+    Ok((dir, origin))
+}
+
+/// A path with `~/` at its beginning.
+fn home_expanded(text: &str) -> PathBuf {
+    match (text.strip_prefix("~/"), set("HOME")) {
+        (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
+        _ => PathBuf::from(text),
+    }
+}
+
+/// A variable that says something.
+pub(super) fn set(name: &str) -> Option<String> {
     env::var(name).ok().filter(|v| !v.is_empty())
 }
 
 /// The user's directory for sockets.
 pub(super) fn runtime_dir() -> Option<PathBuf> {
     set("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|d| d.is_dir())
+}
+
+/// The user's directory for what can be made again.
+pub(super) fn cache_dir() -> Option<PathBuf> {
+    let dir = set("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
+    dir.is_absolute().then(|| dir.join("trialdeck"))
+}
+
+/// The user's variables that installing needs: proxies, certificates, indexes, the home with its configuration.
+pub(super) fn installing() -> std::collections::BTreeMap<String, String> {
+    env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| crate::run::setup::passes(name))
+        .collect()
 }
 
 /// Where temporary files go.
@@ -77,11 +110,37 @@ pub(super) fn stdout_is_terminal() -> bool {
 
 /// Whether colours are wanted on standard output.
 pub(super) fn colour() -> bool {
-    stdout_is_terminal() && !no_color() && set("TERM").as_deref() != Some("dumb")
+    wanted(stdout_is_terminal())
+}
+
+/// Whether colours are wanted on standard error.
+pub(super) fn colour_of_stderr() -> bool {
+    wanted(std::io::stderr().is_terminal())
+}
+
+fn wanted(terminal: bool) -> bool {
+    match colour_choice() {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto => terminal && !no_color_is_set() && set("TERM").as_deref() != Some("dumb"),
+    }
+}
+
+fn colour_choice() -> Colour {
+    config::current().file.colour.as_ref().map_or(Colour::Auto, |at| at.value)
+}
+
+/// No colours, whatever the terminal can: the user's configuration, else the NO_COLOR convention, which it overrides.
+pub(super) fn no_color() -> bool {
+    match colour_choice() {
+        Colour::Always => false,
+        Colour::Never => true,
+        Colour::Auto => no_color_is_set(),
+    }
 }
 
 /// The NO_COLOR convention.
-pub(super) fn no_color() -> bool {
+pub(super) fn no_color_is_set() -> bool {
     set("NO_COLOR").is_some()
 }
 
@@ -106,21 +165,53 @@ pub(super) fn unicode() -> bool {
 
 /// The user's theme, where one is named.
 pub(super) fn theme() -> Option<String> {
-    set("TRIALDECK_THEME")
+    theme_and_origin().0
 }
 
-/// The user's editor, as words: VISUAL, EDITOR, else the first of the usual ones.
+/// The same, and who named it. A theme file of the configuration is looked for beside it.
+pub(super) fn theme_and_origin() -> (Option<String>, Origin) {
+    let config = config::current();
+    match (set("TRIALDECK_THEME"), &config.file.theme) {
+        (Some(name), _) => (Some(name), Origin::Environment("TRIALDECK_THEME")),
+        (None, Some(at)) => {
+            let path = home_expanded(&at.value);
+            let is_file = at.value.contains('/') || at.value.ends_with(".toml");
+            let beside = config.path.as_ref().and_then(|p| p.parent()).filter(|_| is_file && path.is_relative());
+            let path = beside.map_or(path.clone(), |dir| dir.join(&path));
+            (Some(path.to_string_lossy().into_owned()), Origin::File(at.line))
+        }
+        (None, None) => (None, Origin::Default),
+    }
+}
+
+/// The user's editor, as words: the configuration's, VISUAL, EDITOR, else the first of the usual ones.
 pub(super) fn editor() -> Result<Vec<String>, String> {
+    editor_and_origin().0
+}
+
+/// The same, and who named it.
+pub(super) fn editor_and_origin() -> (Result<Vec<String>, String>, Origin) {
+    if let Some(at) = &config::current().file.editor {
+        return (Ok(at.value.clone()), Origin::File(at.line));
+    }
     for name in ["VISUAL", "EDITOR"] {
         if let Some(text) = set(name) {
-            return match shell_words::split(&text) {
+            let words = match shell_words::split(&text) {
                 Ok(words) if !words.is_empty() => Ok(words),
                 _ => Err(format!("{name}={text} is not a command")),
             };
+            return (words, Origin::Environment(name));
         }
     }
-    let found = ["nano", "vim", "vi"].into_iter().find(|name| env::split_paths(&program_path()).any(|d| d.join(name).is_file()));
-    found.map(|name| vec![name.to_owned()]).ok_or_else(|| "no editor: set EDITOR".into())
+    let found = ["nano", "vim", "vi"].into_iter().find(|name| which(name).is_some());
+    (found.map(|name| vec![name.to_owned()]).ok_or_else(|| "no editor: set EDITOR".into()), Origin::Default)
+}
+
+/// Where a program is found.
+pub(super) fn which(name: &str) -> Option<PathBuf> {
+    env::split_paths(&program_path())
+        .map(|dir| dir.join(name))
+        .find(|path| rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok() && path.is_file())
 }
 
 /// What further commands on a study need to find it: nothing where it lies in the usual place.
@@ -135,6 +226,11 @@ pub(super) fn suffix(study_dir: &Path) -> String {
 /// Width of the terminal, in columns.
 pub(super) fn width() -> usize {
     rustix::termios::tcgetwinsize(std::io::stdout()).map_or(100, |size| usize::from(size.ws_col).max(20))
+}
+
+/// Height of the terminal, in lines.
+pub(super) fn height() -> usize {
+    rustix::termios::tcgetwinsize(std::io::stdout()).map_or(40, |size| usize::from(size.ws_row).max(4))
 }
 
 /// Processors that this process may use.

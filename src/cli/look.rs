@@ -6,7 +6,7 @@ use crate::archive;
 use crate::client::studies;
 use crate::engine::clock;
 use crate::headless::{self, Paint};
-use crate::model::{DiffOptions, LineKind, RunPhase, Safe, Study};
+use crate::model::{DiffOptions, LineKind, RunNo, RunPhase, Safe, Setup, Study, TrialId};
 use crate::protocol::{Against, Answer, LogStream, Query, document};
 use crate::task::embedded;
 use std::{io::Write, path::Path, time::Duration};
@@ -17,7 +17,7 @@ fn paint() -> Paint {
 
 /// Bare `trialdeck`: the studies at hand and what to do next.
 pub(super) fn home() -> Outcome {
-    let all = studies::list(&host::studies_dir(&Studies { studies: None })?);
+    let all = studies::list(&find::studies_dir(&Studies { studies: None })?);
     if all.is_empty() {
         put(
             "trialdeck runs experiments on training code and keeps what helps. No study yet; try the quickstart:\n\n  trialdeck run quickstart --auto --trials 12    unattended, about a minute\n  trialdeck run quickstart                       in the cockpit: you accept, veto or edit\n\n`trialdeck --help` has the rest.",
@@ -33,7 +33,7 @@ pub(super) fn home() -> Outcome {
 
 /// `trialdeck ls`.
 pub(super) fn ls(json: bool, short: bool, choice: &Studies) -> Outcome {
-    let all = studies::list(&host::studies_dir(choice)?);
+    let all = studies::list(&find::studies_dir(choice)?);
     if json {
         for listed in &all {
             let (head, error) = match &listed.head {
@@ -56,10 +56,11 @@ pub(super) fn ls(json: bool, short: bool, choice: &Studies) -> Outcome {
 pub(super) fn show(name: &str, trial: Option<&str>, json: bool, choice: &Studies) -> Outcome {
     let (dir, study) = find::study(name, choice)?;
     // Without an engine no time passes for the study.
-    let now = if super::engine::owner(&dir).is_some() { clock::now() } else { study.at };
+    let live = super::engine::owner(&dir).is_some();
+    let now = if live { clock::now() } else { study.at };
     match trial {
         None if json => put_json(&document::study_document(&study, now))?,
-        None => put(&headless::show_study(&study, now, &host::suffix(&dir), paint())),
+        None => put(&headless::show_study(&study, now, live, &host::suffix(&dir), paint())),
         Some(text) => {
             let trial = find::trial(&study, text)?;
             if json {
@@ -134,15 +135,21 @@ pub(super) fn diff(name: &str, trial: &str, against: &str, json: bool, choice: &
 /// `trialdeck log`.
 pub(super) fn log(name: &str, trial: &str, follow: bool, stderr: bool, evaluator: bool, choice: &Studies) -> Outcome {
     let (dir, mut study) = find::study(name, choice)?;
-    let run = find::run(&study, trial)?;
-    let stream = match (stderr, evaluator) {
-        (true, _) => LogStream::Stderr,
-        (_, true) => LogStream::Evaluator,
+    let setup = trial == "setup";
+    let run = if setup { TrialId::BASELINE.run(RunNo(1)) } else { find::run(&study, trial)? };
+    let stream = match (setup, stderr, evaluator) {
+        (true, _, _) => LogStream::Setup,
+        (_, true, _) => LogStream::Stderr,
+        (_, _, true) => LogStream::Evaluator,
         _ => LogStream::Stdout,
     };
     let (mut offset, terminal) = (0u64, host::stdout_is_terminal());
     loop {
-        let over = study.trial(run.trial).and_then(|t| t.run(run.run)).is_none_or(|r| r.phase == RunPhase::Ended);
+        let over = if setup {
+            !study.setup.as_ref().is_some_and(Setup::in_flight)
+        } else {
+            study.trial(run.trial).and_then(|t| t.run(run.run)).is_none_or(|r| r.phase == RunPhase::Ended)
+        };
         loop {
             let from = i64::try_from(offset).unwrap_or(i64::MAX);
             let Answer::Log { part } = answer(&dir, &study, &Query::Log { run, stream, offset: from, len: 64 << 10 })? else {

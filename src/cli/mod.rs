@@ -1,7 +1,10 @@
 //! The command line: arguments, wiring, exit codes. The only room that reads the environment.
 
 mod args;
+mod ask;
+mod at_once;
 mod attach;
+mod config;
 mod create;
 mod doctor;
 mod editor;
@@ -9,11 +12,19 @@ mod engine;
 mod export;
 mod find;
 mod host;
+mod import;
+mod init;
 mod keys;
+mod knobs;
 mod look;
+mod offers;
+mod outfit;
 mod replay;
+mod resume;
 mod run;
 mod steer;
+mod task_text;
+mod watch_dir;
 
 use args::{Cli, Cmd};
 use clap::{CommandFactory, Parser};
@@ -89,11 +100,12 @@ pub fn main() -> u8 {
 }
 
 fn dispatch(cli: Cli) -> Outcome {
-    let Some(command) = cli.command else { return look::home() };
+    configure(cli.command.as_ref())?;
+    let Some(command) = cli.command else { return offers::home() };
     match command {
         Cmd::Run(args) => run::run(&args),
         Cmd::Attach { study, watch, studies } => attach::attach(study.as_deref(), watch, &studies),
-        Cmd::Resume { study, trials, time, how, studies } => run::resume(&study, trials.as_deref(), time.as_deref(), &how, &studies),
+        Cmd::Resume { study, trials, time, how, studies } => resume::resume(&study, trials.as_deref(), time.as_deref(), &how, &studies),
         Cmd::Stop { study, now, studies } => steer::stop(&study, now, &studies),
         Cmd::Ls { json, short, studies } => look::ls(json, short, &studies),
         Cmd::Show { study, trial, json, studies } => look::show(&study, trial.as_deref(), json, &studies),
@@ -113,14 +125,18 @@ fn dispatch(cli: Cli) -> Outcome {
         Cmd::Replay { study, trial, json, studies } => replay::replay(&study, &trial, json, &studies),
         Cmd::Export { study, trial, patch: _, branch, into, dir, tsv, studies } => {
             if tsv {
-                return later("export --tsv", "comes with the imports");
+                return export::table(&study, &studies);
             }
             export::export(&study, trial.as_deref(), branch.as_deref(), into.as_deref(), dir.as_deref(), &studies)
         }
+        Cmd::Import(args) => import::import(&args),
+        Cmd::Init(args) => init::init(&args),
         Cmd::Tasks { json } => look::tasks(json),
-        Cmd::Doctor { task, json, watch, init, studies } => {
-            if watch.is_some() || init {
-                return later("doctor --watch and --init", "come later; plain `trialdeck doctor` works");
+        Cmd::Knobs { task, cmd, all, json } => knobs::knobs(&task, cmd.as_deref(), all, json),
+        Cmd::Doctor { watch: Some(place), patterns, files, json, .. } => watch_dir::watch(&place, &patterns, &files, json),
+        Cmd::Doctor { task, json, init, studies, .. } => {
+            if init {
+                return doctor::init();
             }
             doctor::doctor(task.as_deref(), json, &studies)
         }
@@ -130,8 +146,25 @@ fn dispatch(cli: Cli) -> Outcome {
     }
 }
 
+/// Reads the user's configuration: a broken one stops `run` alone, `doctor` shows it, and what a person does not start
+/// does not look at it.
+fn configure(command: Option<&Cmd>) -> Result<(), Failure> {
+    match command {
+        Some(Cmd::Run(_)) => config::strictly(),
+        Some(Cmd::Engine { .. } | Cmd::Shim { .. } | Cmd::Other(_)) => Ok(()),
+        Some(Cmd::Doctor { .. }) => {
+            config::quietly();
+            Ok(())
+        }
+        _ => {
+            config::gently();
+            Ok(())
+        }
+    }
+}
+
 /// Commands of the design whose time has not come.
-const LATER: [&str; 12] = ["knobs", "init", "import", "models", "report", "analyze", "gc", "fork", "verify", "completions", "man", "serve"];
+const LATER: [&str; 9] = ["models", "report", "analyze", "gc", "fork", "verify", "completions", "man", "serve"];
 
 fn later(what: &str, why: &str) -> Outcome {
     Err(Failure::usage(format!("{what} is not built yet: {why}")))

@@ -15,11 +15,21 @@ use crate::watch::Watcher;
 pub(super) fn replay(name: &str, trial: &str, json: bool, choice: &Studies) -> Outcome {
     let (dir, study) = find::study(name, choice)?;
     let trial = find::trial(&study, trial)?;
-    let run = trial
-        .runs
-        .iter()
-        .find(|r| r.score.is_some())
-        .ok_or_else(|| Failure::usage(format!("{} has no scored run to compare with: it is {}", trial.id, trial.status.word())))?;
+    let run = trial.runs.iter().find(|r| r.score.is_some() && !r.imported).or_else(|| trial.runs.iter().find(|r| r.score.is_some()));
+    if trial.imported.is_some() && run.is_none_or(|r| r.imported) {
+        let how = match study.imported.as_ref().and_then(|from| from.fixed.as_ref()) {
+            None if trial.tree.is_some() => {
+                format!("`trialdeck resume {name}`, then `trialdeck ctl {name} replicate {}` runs its code here", trial.id)
+            }
+            _ => "there is nothing to run".to_owned(),
+        };
+        return Err(Failure::usage(format!(
+            "{} was imported: its seed and its machine are not known, so no run of it can be repeated; {how}",
+            trial.id
+        )));
+    }
+    let run =
+        run.ok_or_else(|| Failure::usage(format!("{} has no scored run to compare with: it is {}", trial.id, trial.status.word())))?;
     let (id, before) = (trial.id.run(run.id), run.score.unwrap_or_default());
     say(&format!("replaying {id} with seed {}: {}", run.seed, crate::model::Safe::line(&trial.hypothesis)));
     let layout = Layout::replay(&dir, &format!("{}-{}", trial.id, clock::now().0));
@@ -27,7 +37,23 @@ pub(super) fn replay(name: &str, trial: &str, json: bool, choice: &Studies) -> O
     let (task, choices) = study_file::read(&layout)?;
     let (slots, _) = slots::find(study.settings.gpus, choices.slots, host::cpus());
     let watcher = Watcher::start(clock::now, |_| {})?;
-    let rig = Rig::open(layout, Parts { task, path: choices.path, program: host::program()?, slots, lock_dir: host::temp_dir() }, watcher)?;
+    let parts = Parts {
+        task,
+        path: choices.path,
+        program: host::program()?,
+        slots,
+        lock_dir: host::temp_dir(),
+        cache: None,
+        private: Default::default(),
+        grants: choices.grants,
+    };
+    let rig = Rig::open(layout, parts, watcher)?;
+    if let Some(hash) = study.setup.as_ref().and_then(|s| s.hash.as_ref())
+        && !rig.find_setup(hash)
+    {
+        let message = format!("what [setup] built for {name} is not there any more; `trialdeck resume {name}` builds it again");
+        return Err(Failure { message, exit: Exit::FAILED });
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let replayed = runtime
         .block_on(replay::replay(rig, study.clone(), id))

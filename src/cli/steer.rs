@@ -2,7 +2,7 @@
 
 use super::args::{Studies, Wish};
 use super::{Exit, Failure, Outcome, create, engine, find, host, put, put_json, run};
-use crate::client::{Caller, read_study};
+use crate::client::{Caller, ConnectError, read_study};
 use crate::engine::{create as study_rules, layout::Layout, study_file};
 use crate::lineage::Store;
 use crate::model::{Draft, Edit, ProposalId, Status, Study, TrialId, Verdict};
@@ -11,6 +11,7 @@ use crate::protocol::{Ack, Answer, Command, Query, document};
 use std::{
     io::Read,
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 /// Options of `propose`.
@@ -33,11 +34,23 @@ fn refused(message: String) -> Failure {
     Failure { message, exit: Exit::FAILED }
 }
 
+/// The living engine. One that holds the study and does not answer yet, or no more, is coming or leaving: either is
+/// waited for.
 async fn connect(dir: &Path) -> Result<Caller, Failure> {
-    Caller::connect(dir, &host::socket(dir)).await.map_err(|error| {
-        let name = run::name_of(dir);
-        Failure::usage(format!("{name} has no living engine ({error}); `trialdeck resume {name} --detach` starts one"))
-    })
+    let deadline = Instant::now() + run::PATIENCE;
+    loop {
+        let error = match Caller::connect(dir, &host::socket(dir)).await {
+            Ok(caller) => return Ok(caller),
+            Err(error) => error,
+        };
+        let here = engine::owner(dir).is_some_and(|owner| owner.host == host::name());
+        if error != ConnectError::Absent || !here || Instant::now() > deadline {
+            let name = run::name_of(dir);
+            let why = if error == ConnectError::Absent { String::new() } else { format!(" that answers ({error})") };
+            return Err(Failure::usage(format!("{name} has no living engine{why}; `trialdeck resume {name} --detach` starts one")));
+        }
+        tokio::time::sleep(run::LOOK).await;
+    }
 }
 
 /// Sends one command.
@@ -48,15 +61,19 @@ pub(super) fn send(dir: &Path, command: Command) -> Result<Ack, Failure> {
 /// `trialdeck stop`.
 pub(super) fn stop(name: &str, now: bool, studies: &Studies) -> Outcome {
     let (dir, study) = find::study(name, studies)?;
-    if study.is_over() {
+    let already = |study: &Study| {
         put(&format!("{name} is {} already", study.state.word()));
-        return Ok(Exit::DONE);
+        Ok(Exit::DONE)
+    };
+    if study.is_over() {
+        return already(&study);
     }
-    if engine::owner(&dir).is_none() {
-        // Nobody is there to hear it: an engine is started for as long as it takes.
-        run::ensure_engine(&dir)?;
+    // Where nobody is there to hear it, an engine is started for as long as it takes.
+    run::ensure_engine(&dir)?;
+    if let Err(failure) = send(&dir, Command::Stop { now }) {
+        let study = run::reread(&dir)?;
+        return if study.is_over() { already(&study) } else { Err(failure) };
     }
-    send(&dir, Command::Stop { now })?;
     let running = study.runs_in_flight().count();
     put(&match (now, running) {
         (_, 0) => format!("{name} ends"),
@@ -88,10 +105,10 @@ fn edits_of_file(path: &Path) -> Result<Vec<Edit>, Failure> {
 /// What differs between a directory and the parent's tree.
 fn edits_of_dir(study_dir: &Path, study: &Study, parent: TrialId, dir: &Path) -> Result<Vec<Edit>, Failure> {
     let layout = Layout::new(study_dir);
-    let (task, _) = study_file::read(&layout)?;
+    let (task, choices) = study_file::read(&layout)?;
     let tree =
         study.trial(parent).and_then(|t| t.tree.clone()).ok_or_else(|| Failure::usage(format!("{parent} has no tree to build on")))?;
-    let edits = Store::open(&layout.store())?.edits_from_dir(&tree, dir, &study_rules::rules(&task)?)?;
+    let edits = Store::open(&layout.store())?.edits_from_dir(&tree, dir, &study_rules::rules(&task, &choices.grants)?)?;
     if edits.is_empty() {
         return Err(Failure::usage(format!("{} does not differ from {parent}", dir.display())));
     }
@@ -111,6 +128,7 @@ fn edits(dir: &Path, study: &Study, parent: TrialId, patch: Option<&Path>, from:
 /// `trialdeck propose`.
 pub(super) fn propose(wanted: &Proposal) -> Outcome {
     let (dir, study) = find::study(&wanted.study, &wanted.studies)?;
+    find::can_go_on(&study)?;
     let message = wanted.message.as_deref().map(str::trim).filter(|m| !m.is_empty());
     let hypothesis = message.ok_or_else(|| Failure::usage("say what changes and why it should help: -m HYPOTHESIS"))?.to_owned();
     let parent = match &wanted.parent {
@@ -165,6 +183,7 @@ fn exit_of(trial: &document::TrialDocument, waited: bool) -> Exit {
 /// `trialdeck ctl`.
 pub(super) fn ctl(name: &str, wish: Wish, json: bool, studies: &Studies) -> Outcome {
     let (dir, study) = find::study(name, studies)?;
+    find::can_go_on(&study)?;
     let command = command(&dir, &study, wish)?;
     let ack = send(&dir, command)?;
     if json {
