@@ -57,30 +57,7 @@ fn median<T>(mut work: impl FnMut() -> T) -> Duration {
 
 /// About eight facts a trial, with texts of the length that samplers and agents write.
 fn events() -> Vec<Event> {
-    let settings = Settings {
-        task: "bench".into(),
-        title: "bench".into(),
-        primary: None,
-        metric: "loss".into(),
-        goal: Goal::Minimize,
-        target: None,
-        min_effect: None,
-        noise: NoisePlan::Measure,
-        baseline_runs: 3,
-        seeds_per_score: 1,
-        aggregate: Aggregate::Mean,
-        seeded: true,
-        has_holdout: false,
-        score_source: ScoreSource::Evaluator,
-        isolation: "E".into(),
-        seed: 0,
-        autonomy: Autonomy::Auto,
-        policy: PolicyName::Hillclimb,
-        proposers: vec!["tpe".into()],
-        limits: Limits::default(),
-        wall_secs: 300.0,
-        gpus: 1,
-    };
+    let settings = Settings { wall_secs: 300.0, gpus: 1, ..sample::settings() };
     let hex = |n: u32| format!("{n:040x}");
     let mut events = vec![Event::StudyCreated {
         format: FORMAT,

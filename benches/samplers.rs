@@ -6,7 +6,8 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::{collections::HashMap, path::Path, time::Instant};
-use trialdeck::propose::samplers::{self, Condition, Domain, Observation, Outcome, Param, Sampler, Space, Value, splitmix64};
+use trialdeck::model::splitmix64;
+use trialdeck::propose::samplers::{self, Condition, Domain, Observation, Outcome, Param, Sampler, Space, Value};
 
 const MARKS: [usize; 3] = [25, 50, 100];
 

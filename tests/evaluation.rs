@@ -99,6 +99,7 @@ impl Bench {
             command: command.into(),
             cwd: slot.clone(),
             env,
+            inherit: false,
             wall_secs: 20.0,
             grace_secs: 1.0,
             memory_bytes: None,
@@ -177,13 +178,13 @@ fn a_trial_that_reaches_the_evaluator_is_found_out() {
 #[test]
 fn a_self_reported_score_is_the_last_one_printed() {
     let bench = Bench::new(EVALUATE);
-    let report = SelfReport::parse("stdout:val_bpb").unwrap();
+    let report = SelfReport::new(Stream::Stdout, r"(?:^|\s)val_bpb: +([\d.]+)").unwrap();
     let rules = Rules { metric: "val_bpb".into(), ..bench.rules(Measured::default()) };
     bench.trial("printf 'val_bpb: 2.0\\rval_bpb: 1.5\\nval_bpb_old: 9\\nval_bpb:   0.997900'");
-    assert_eq!(report.evaluate(&bench.local, &bench.run(), &rules).score, Some(0.9979));
+    assert_eq!(report.evaluate(&[], &bench.local, &bench.run(), &rules).score, Some(0.9979));
 
     let bench = Bench::new(EVALUATE);
     bench.trial("echo nothing");
-    let failure = report.evaluate(&bench.local, &bench.run(), &rules).failure.unwrap();
-    assert_eq!((failure.label, failure.detail.as_str()), (Label::InvalidScore, "the run printed no `val_bpb`"));
+    let failure = report.evaluate(&[], &bench.local, &bench.run(), &rules).failure.unwrap();
+    assert_eq!((failure.label, failure.detail.as_str()), (Label::InvalidScore, "the run printed no `val_bpb` on stdout"));
 }

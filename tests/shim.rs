@@ -41,6 +41,7 @@ impl Bench {
             command: command.into(),
             cwd: self.slot(),
             env: BTreeMap::from([("PATH".to_owned(), std::env::var("PATH").unwrap()), ("GREETING".to_owned(), "hello".to_owned())]),
+            inherit: false,
             wall_secs: 60.0,
             grace_secs: 0.5,
             memory_bytes: None,

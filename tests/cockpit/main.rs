@@ -7,7 +7,10 @@ mod screen;
 #[allow(dead_code, reason = "shared with the journeys, which use the rest")]
 mod support;
 
+mod history;
 mod idle;
 mod leaving;
+mod newcomer;
 mod reviewer;
 mod sizes;
+mod watching;

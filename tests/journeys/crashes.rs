@@ -105,7 +105,9 @@ fn twenty_kills_of_the_engine_lose_nothing_and_repeat_nothing() {
     assert_eq!((&shown["state"], &shown["reason"]), (&"finished".into(), &"trials".into()));
     assert_eq!(shown["budget"]["trials_used"], shown["budget"]["trials"]);
     for trial in shown["trials"].as_array().unwrap().iter().filter(|t| t["status"] != "rejected") {
-        assert_eq!(trial["status"], "done", "{trial:#}");
+        // What the search has moved on from never ran.
+        let stale = trial["status"] == "stale" && trial["runs"] == serde_json::json!([]);
+        assert!(stale || trial["status"] == "done", "{trial:#}");
         for run in trial["runs"].as_array().unwrap() {
             assert_eq!(run["failure"], Value::Null, "a run paid for the engine's death: {trial:#}");
             let name = format!("{}/{}", trial["id"].as_str().unwrap(), run["id"].as_str().unwrap());

@@ -23,7 +23,9 @@ fn what_is_no_score_is_no_score() {
         assert_eq!((&shown["state"], &shown["reason"]), (&json!("failed"), &json!("baseline")), "{name}");
         assert_eq!((&run["failure"]["label"], &run["score"]), (&json!(label), &Value::Null), "{name}: {run:#}");
         assert!(run["failure"]["detail"].as_str().unwrap().contains(evidence), "{name}: {run:#}");
-        assert!(out.out.contains(label), "{out:#?}");
+        assert!(out.out.contains(label) && !out.out.contains("queued"), "{out:#?}");
+        let baseline = &shown["trials"][0];
+        assert_eq!((&baseline["status"], &baseline["failure"]["label"]), (&json!("done"), &json!(label)), "{name}: {baseline:#}");
         eprintln!("{name}: {}", run["failure"]["detail"]);
     }
 }

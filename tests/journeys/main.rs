@@ -6,12 +6,21 @@
 mod support;
 
 mod agent;
+mod configuration;
 mod crashes;
 mod damage;
+mod data;
 mod evaluators;
 mod fork;
+mod going_on;
+mod histories;
+mod knobs;
 mod morning;
 mod newcomer;
+mod own_code;
+mod refusals;
 mod repositories;
 mod scores;
+mod setup;
+mod skill;
 mod tasks;

@@ -40,6 +40,10 @@ fn an_entry_command_that_does_not_exist_fails_the_baseline_with_its_evidence() {
     assert_eq!((&shown["state"], &shown["reason"], &shown["best"]), (&json!("failed"), &json!("baseline"), &Value::Null));
     let runs = shown["trials"][0]["runs"].as_array().unwrap();
     assert_eq!(runs.len(), 3);
+    let baseline = &shown["trials"][0];
+    assert_eq!((&baseline["status"], &baseline["failure"]["label"]), (&json!("done"), &json!("crashed")), "{baseline:#}");
+    assert!(baseline["times"]["finished"].is_string() && baseline["verdict"].is_null(), "{baseline:#}");
+    assert!(!place.run(&["show", "a"]).out.contains("queued") && !place.run(&["tree", "a"]).out.contains("t0000 queued"));
     for run in runs {
         assert_eq!((&run["failure"]["label"], &run["score"]), (&json!("crashed"), &Value::Null));
         assert!(run["failure"]["detail"].as_str().unwrap().contains("not found"), "{run:#}");
@@ -80,6 +84,10 @@ fn a_studies_directory_that_cannot_be_is_named() {
         ]);
     }
     place.run(&["ls", "--studies", "nowhere"]).exits(0);
+    for (command, name) in [("ls", None), ("attach", None), ("show", Some("a")), ("resume", Some("a")), ("stop", Some("a"))] {
+        let words: Vec<&str> = [command].into_iter().chain(name).chain(["--studies", "file"]).collect();
+        place.run(&words).exits(2).says(&["studies directory", "file cannot be read", "no directory", "--studies"]);
+    }
 }
 
 #[test]

@@ -21,6 +21,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("review", &["model"]),
     ("analysis", &["model"]),
     ("protocol", &["model"]),
+    ("import", &["model"]),
     // 2: one contact with the world each
     ("journal", &["model"]),
     ("lineage", &["model"]),
@@ -35,7 +36,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "engine",
         &[
             "model", "task", "search", "decide", "review", "analysis", "protocol", "journal", "lineage", "propose", "run", "watch",
-            "evaluate", "archive",
+            "evaluate", "archive", "import",
         ],
     ),
     // 4: a client's side; journal and lineage for reading only
@@ -56,6 +57,8 @@ const PURE: &[&str] = &[
     "src/decide/",
     "src/review/",
     "src/analysis/",
+    "src/import/",
+    "src/report/",
     "src/engine/machine/",
     "src/propose/draft/",
     "src/propose/samplers/",

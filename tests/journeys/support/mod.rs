@@ -76,13 +76,28 @@ impl Running {
         i32::try_from(self.child.id()).unwrap()
     }
 
+    /// Presses its Ctrl-C.
+    pub(crate) fn interrupt(&self) {
+        processes::interrupt(self.pid());
+    }
+
+    /// What it has said on standard output so far.
+    pub(crate) fn said(&self) -> String {
+        fs::read_to_string(&self.streams[0]).unwrap_or_default()
+    }
+
     /// Waits for its end.
     #[track_caller]
     pub(crate) fn end(mut self) -> Out {
-        let end = Instant::now() + PATIENCE;
+        // A whole study may take longer than that on a busy machine; what counts is that it still has something to say.
+        let (mut end, mut heard) = (Instant::now() + PATIENCE, 0);
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
+            }
+            let said = self.streams.iter().map(|s| fs::metadata(s).map_or(0, |m| m.len())).sum::<u64>();
+            if said > heard {
+                (end, heard) = (Instant::now() + PATIENCE, said);
             }
             if Instant::now() > end {
                 let _ = self.child.kill();

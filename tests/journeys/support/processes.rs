@@ -10,6 +10,13 @@ pub(crate) fn kill(pid: i32) {
     }
 }
 
+/// Presses Ctrl-C.
+pub(super) fn interrupt(pid: i32) {
+    if let Some(pid) = Pid::from_raw(pid) {
+        let _ = kill_process(pid, Signal::INT);
+    }
+}
+
 /// Whether a process is there and no zombie.
 pub(crate) fn alive(pid: i32) -> bool {
     let state = |stat: String| stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
