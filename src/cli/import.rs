@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 /// Bytes of the largest file that is read.
 const LARGEST: u64 = 1 << 30;
+/// Remarks that are printed; the study keeps the file.
+const TOLD: usize = 8;
 
 /// `trialdeck import`.
 pub(super) fn import(args: &ImportArgs) -> Outcome {
@@ -71,8 +73,11 @@ pub(super) fn import(args: &ImportArgs) -> Outcome {
         }),
     })
     .map_err(|e| Failure { message: format!("{e:#}"), exit: Exit::USAGE })?;
-    for warning in &history.warnings {
+    for warning in history.warnings.iter().take(TOLD) {
         say(&format!("note: {}", Safe::line(warning)));
+    }
+    if let more @ 1.. = history.warnings.len().saturating_sub(TOLD) {
+        say(&format!("note: and {more} more remarks of this kind; the file itself lies in the study"));
     }
     if let Some(text) = assumed.filter(|_| made.fixed.is_none()) {
         say(&format!("note: {text}"));
