@@ -6,6 +6,7 @@ use crate::engine::layout::Layout;
 use crate::engine::rig::{Parts, Rig};
 use crate::engine::{clock, server, study_file};
 use crate::journal::{self, Journal, JournalError};
+use crate::model::{Event, apply};
 use crate::run::slots;
 use crate::watch::Watcher;
 use std::path::Path;
@@ -52,12 +53,19 @@ async fn wait_for_end() {
 /// Takes a study and works until it is over or `left` says so.
 pub(super) async fn serve(dir: &Path, left: watch::Receiver<bool>) -> Outcome {
     let layout = Layout::new(dir);
-    let opened = match Journal::open(dir) {
+    let mut opened = match Journal::open(dir) {
         Ok(opened) => opened,
         Err(error @ JournalError::Owned { .. }) => return Err(Failure { message: error.to_string(), exit: Exit::OWNED }),
         Err(error) => return Err(error.into()),
     };
-    let study = opened.study.ok_or_else(|| Failure { message: format!("{} has no first record", dir.display()), exit: Exit::FAILED })?;
+    let mut study =
+        opened.study.ok_or_else(|| Failure { message: format!("{} has no first record", dir.display()), exit: Exit::FAILED })?;
+    if study.engine_live {
+        // The engine before was killed: it ended no earlier than its last fact. Without room for that the start waits and says so.
+        for record in opened.journal.append(study.at, &[Event::EngineStopped]).unwrap_or_default() {
+            apply(&mut study, &record);
+        }
+    }
     let (task, choices) = study_file::read(&layout)?;
     let (slots, mut notes) = slots::find(study.settings.gpus, choices.slots, host::cpus());
     if let Some(recovered) = opened.recovered {
