@@ -56,7 +56,8 @@ pub(super) fn run(dir: &Path, facts: &Facts, about: &About, command: &str, metri
     let pattern = metric.and_then(|m| task::SelfReport::parse(&format!("stdout:{}", m.pattern)).ok()).map(|r| r.pattern);
     let report = pattern.and_then(|p| SelfReport::new(Stream::Stdout, &p).ok());
     let score = |once: &Once| report.as_ref().and_then(|r| r.last_value(&once.out));
-    let first = once(&root, &seeded(command, about, 1), place.path())?;
+    let keys = CtrlC::taken()?;
+    let first = once(&root, &seeded(command, about, 1), place.path(), &keys.pressed)?;
     let mut timed = Timed { seconds: first.seconds, finished: first.ok, score: score(&first), second: None, last_line: None };
     if first.ok {
         say(&format!(
@@ -72,7 +73,7 @@ pub(super) fn run(dir: &Path, facts: &Facts, about: &About, command: &str, metri
         timed.last_line = first.ended.then_some(last);
     }
     if first.ok && timed.score.is_some() && Duration::from_secs_f64(first.seconds) <= SHORT {
-        let again = once(&root, &seeded(command, about, 2), place.path())?;
+        let again = once(&root, &seeded(command, about, 2), place.path(), &keys.pressed)?;
         timed.second = if again.ok { score(&again) } else { None };
     }
     Ok(Some(timed))
@@ -111,9 +112,34 @@ fn copy(dir: &Path, root: &Path, facts: &Facts, about: &About) -> Result<(), Fai
     Ok(())
 }
 
-fn once(root: &Path, (command, variable): &(String, Option<(String, String)>), said: &Path) -> Result<Once, Failure> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let hook = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted))?;
+/// Ctrl-C ends a run and not the program, until this goes.
+struct CtrlC {
+    pressed: Arc<AtomicBool>,
+    over: Arc<AtomicBool>,
+}
+
+impl CtrlC {
+    fn taken() -> std::io::Result<Self> {
+        let taken = Self { pressed: Arc::default(), over: Arc::default() };
+        // Unregistering would leave the signal without effect: the first of the two ends the program again once it is over.
+        signal_hook::flag::register_conditional_default(signal_hook::consts::SIGINT, Arc::clone(&taken.over))?;
+        signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&taken.pressed))?;
+        Ok(taken)
+    }
+}
+
+impl Drop for CtrlC {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+}
+
+fn once(
+    root: &Path,
+    (command, variable): &(String, Option<(String, String)>),
+    said: &Path,
+    interrupted: &AtomicBool,
+) -> Result<Once, Failure> {
     let (out, err) = (said.join("out"), said.join("err"));
     let begun = Instant::now();
     let mut child = Process::new("sh")
@@ -142,7 +168,6 @@ fn once(root: &Path, (command, variable): &(String, Option<(String, String)>), s
     if status.is_none() {
         child.wait()?;
     }
-    signal_hook::low_level::unregister(hook);
     let read = |path: &Path| std::fs::read(path).map(|b| String::from_utf8_lossy(&b).into_owned()).unwrap_or_default();
     Ok(Once {
         seconds: begun.elapsed().as_secs_f64(),
