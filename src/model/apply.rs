@@ -8,7 +8,7 @@ pub const FORMAT: u32 = 1;
 
 /// Makes the study from its first fact; none when the record is another fact.
 pub fn create(record: &Record) -> Option<Study> {
-    let Event::StudyCreated { study, settings, commit, tree, source, .. } = &record.event else {
+    let Event::StudyCreated { study, settings, commit, tree, source, evaluator, .. } = &record.event else {
         return None;
     };
     let baseline = Trial {
@@ -58,6 +58,7 @@ pub fn create(record: &Record) -> Option<Study> {
         notes: Vec::new(),
         imported: None,
         setup: None,
+        evaluator: evaluator.clone(),
     })
 }
 
@@ -76,6 +77,8 @@ fn blank_trial(id: TrialId) -> Trial {
         tree: None,
         diff: None,
         knobs: BTreeMap::new(),
+        flags: Vec::new(),
+        implausible: None,
         status: Status::Proposed,
         verdict: None,
         verified: false,
@@ -113,6 +116,9 @@ pub fn apply(study: &mut Study, record: &Record) {
         }
         Event::EngineStopped => study.engine_live = false,
         Event::StateChanged { state, reason, detail } => {
+            if *state == StudyState::Running && study.reason == Some(EndReason::Baseline) {
+                baseline_anew(study);
+            }
             study.state = *state;
             study.reason = *reason;
             study.detail.clone_from(detail);
@@ -156,6 +162,17 @@ pub fn apply(study: &mut Study, record: &Record) {
                 t.comparison = Some((**comparison).clone());
             }
         }
+        Event::SetAside { trial, implausible } => {
+            if let Some(t) = study.trial_mut(*trial) {
+                t.implausible = Some((**implausible).clone());
+            }
+        }
+        Event::Rerun { trial, held_up, mean, .. } => {
+            if let Some(implausible) = study.trial_mut(*trial).and_then(|t| t.implausible.as_mut()) {
+                implausible.held_up = Some(*held_up);
+                implausible.rerun = Some(*mean);
+            }
+        }
         Event::Judged { trial, verdict, verified, comparison, failure } => {
             if let Some(t) = study.trial_mut(*trial) {
                 t.verdict = Some(*verdict);
@@ -191,7 +208,9 @@ pub fn apply(study: &mut Study, record: &Record) {
                 // The ref of the best follows: after a roll-back it is an older trial, whose label was written long ago.
                 study.unlabelled.insert(*trial, record.seq);
             }
-            study.best = Some(Best { trial: *trial, score: *score, verified: *verified, gain: *gain, gain_interval: *gain_interval });
+            let best = Best { trial: *trial, score: *score, verified: *verified, gain: *gain, gain_interval: *gain_interval };
+            // The baseline is named when nothing is kept any more; of an imported history it may be what was kept.
+            study.best = (*trial != TrialId::BASELINE || study.imported.is_some()).then_some(best);
         }
         Event::ReplicatesAsked { trial, runs, .. } => {
             if let Some(t) = study.trial_mut(*trial) {
@@ -226,6 +245,18 @@ pub fn apply(study: &mut Study, record: &Record) {
     }
 }
 
+/// A study whose baseline failed goes on: its runs count no more, and new ones are wanted.
+fn baseline_anew(study: &mut Study) {
+    let Some(baseline) = study.trial_mut(TrialId::BASELINE) else { return };
+    for run in &mut baseline.runs {
+        run.undone = true;
+    }
+    baseline.status = Status::Queued;
+    baseline.failure = None;
+    baseline.times.finished = None;
+    refresh_open(study, TrialId::BASELINE);
+}
+
 fn refresh_open(study: &mut Study, id: TrialId) {
     let Some(trial) = study.trial(id) else { return };
     // Scores that came after the verdict are still to be judged; a failure has no comparison and is never judged anew.
@@ -251,6 +282,7 @@ fn apply_setting(study: &mut Study, change: &SettingsChange) {
         SettingsChange::Target { target } => study.settings.target = *target,
         SettingsChange::Proposers { proposers } => study.settings.proposers.clone_from(proposers),
         SettingsChange::Policy { policy } => study.settings.policy = *policy,
+        SettingsChange::Isolation { tier } => study.settings.isolation = tier.word().into(),
         SettingsChange::LetPass { proposer } => {
             study.let_pass.insert(proposer.clone());
         }
@@ -277,6 +309,7 @@ fn apply_imported(study: &mut Study, at: Millis, id: TrialId, row: &ImportedTria
         metrics: row.metrics.clone(),
         gates: row.gates.clone(),
         failure: row.failure.clone(),
+        artifacts: None,
         seconds: row.seconds,
         peak_memory_bytes: 0,
         gpus: 0,
@@ -334,6 +367,9 @@ fn apply_setup(study: &mut Study, at: Millis, event: &Event) {
             failure: None,
             tail: Vec::new(),
         });
+    }
+    if let Event::SetupPrepared { evaluator: Some(list), .. } = event {
+        study.evaluator = Some(list.clone());
     }
     let Some(setup) = study.setup.as_mut() else { return };
     match event {
@@ -452,13 +488,15 @@ fn apply_review(study: &mut Study, at: Millis, event: &Event) {
             trial.revision = *revision;
             trial.status = Status::Proposed;
             trial.failure = None;
+            trial.flags.clear();
             trial.times.accepted = None;
             trial.reviews.push(Review { by: *by, decision: Decision::Edit, reason: reason.clone(), tree: trial.tree.take(), at });
             if *accepted {
                 trial.reviews.push(Review { by: *by, decision: Decision::Accept, reason: None, tree: None, at });
             }
         }
-        Event::Checked { revision, commit, tree, diff, surface, .. } if *revision == trial.revision => {
+        Event::Checked { revision, commit, tree, diff, surface, flags, .. } if *revision == trial.revision => {
+            trial.flags.clone_from(flags);
             trial.commit = Some(commit.clone());
             trial.tree = Some(tree.clone());
             trial.diff = Some(*diff);
@@ -491,6 +529,8 @@ fn apply_review(study: &mut Study, at: Millis, event: &Event) {
                 Decision::Veto => {
                     trial.status = Status::Vetoed;
                     trial.times.finished = Some(at);
+                    // What a rule refuses starts nothing, like what does not apply.
+                    fruitless = u32::from(requested && *by == Reviewer::Rule && trial.revision == 1);
                 }
                 Decision::Edit | Decision::Revise => {}
             }
@@ -507,6 +547,7 @@ fn apply_review(study: &mut Study, at: Millis, event: &Event) {
             }
             // Nothing that those runs showed counts: the trial begins anew with its next accept.
             trial.advanced = false;
+            trial.implausible = None;
             trial.comparison = None;
             trial.score = None;
             trial.self_reported = None;
@@ -552,6 +593,7 @@ fn apply_run(study: &mut Study, at: Millis, event: &Event) {
                 metrics: BTreeMap::new(),
                 gates: Vec::new(),
                 failure: None,
+                artifacts: None,
                 seconds: 0.0,
                 peak_memory_bytes: 0,
                 gpus: *gpus,
@@ -572,7 +614,7 @@ fn apply_run(study: &mut Study, at: Millis, event: &Event) {
                 r.kill = true;
             }
         }
-        Event::RunEnded { run, seconds, peak_memory_bytes, self_reported, failure } => {
+        Event::RunEnded { run, seconds, peak_memory_bytes, self_reported, failure, artifacts } => {
             slot_seconds = *seconds;
             if let Some(r) = trial.run_mut(run.run) {
                 gpus = r.gpus;
@@ -580,6 +622,7 @@ fn apply_run(study: &mut Study, at: Millis, event: &Event) {
                 r.peak_memory_bytes = *peak_memory_bytes;
                 r.self_reported = *self_reported;
                 r.failure.clone_from(failure);
+                r.artifacts.clone_from(artifacts);
                 r.phase = if failure.is_some() { RunPhase::Ended } else { RunPhase::Evaluating };
                 r.finished = failure.as_ref().map(|_| at);
             }
@@ -632,6 +675,8 @@ impl Event {
             | Self::ReviewUndone { trial }
             | Self::Staled { trial, .. }
             | Self::Advanced { trial, .. }
+            | Self::SetAside { trial, .. }
+            | Self::Rerun { trial, .. }
             | Self::Judged { trial, .. }
             | Self::CommitLabelled { trial, .. }
             | Self::IncumbentMoved { trial, .. }

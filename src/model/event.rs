@@ -4,8 +4,8 @@
 //! conversations, logs, curves) lie beside the journal.
 
 use super::{
-    Comparison, Decision, DiffStat, EndReason, Failure, GateResult, ImportedFrom, ImportedTrial, KnobValue, Millis, Noise, Operator,
-    ProposalId, Reviewer, RunId, RunKind, Settings, SettingsChange, SlotInfo, StudyState, TrialId, Verdict,
+    Comparison, Decision, DiffStat, EndReason, Failure, Flag, GateResult, Implausible, ImportedFrom, ImportedTrial, KnobValue, Millis,
+    Noise, Operator, ProposalId, Reviewer, RunId, RunKind, Settings, SettingsChange, SlotInfo, StudyState, TrialId, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,6 +28,9 @@ pub enum Event {
         tree: String,
         /// What was imported: path, revision, changed files; one line for people.
         source: String,
+        /// Hash of the evaluator's list of hashes; null where it is sealed later, or by an older version.
+        #[serde(default)]
+        evaluator: Option<String>,
     },
     /// An engine took the study.
     EngineStarted {
@@ -81,6 +84,9 @@ pub enum Event {
         failure: Option<Failure>,
         /// The last lines of its log, where it failed.
         tail: Vec<String>,
+        /// Hash of the evaluator's list of hashes, which was sealed by it.
+        #[serde(default)]
+        evaluator: Option<String>,
     },
     /// What was built is not there any more: it is built again.
     SetupGone {
@@ -187,6 +193,9 @@ pub enum Event {
         diff: DiffStat,
         /// Knob values of the tree, as far as the proposer set them.
         surface: Option<String>,
+        /// What a reviewer should know of it before compute is spent.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        flags: Vec<Flag>,
     },
     /// A rule refused the current revision.
     Rejected {
@@ -261,6 +270,9 @@ pub enum Event {
         self_reported: Option<f64>,
         /// Why it failed.
         failure: Option<Failure>,
+        /// Hash of the list of its artifacts.
+        #[serde(default)]
+        artifacts: Option<String>,
     },
     /// The evaluator spoke.
     RunScored {
@@ -288,6 +300,26 @@ pub enum Event {
         trial: TrialId,
         /// The numbers.
         comparison: Box<Comparison>,
+    },
+    /// A gain is too good for the study's own history: it is rerun with fresh seeds before it may be kept.
+    SetAside {
+        /// The node.
+        trial: TrialId,
+        /// The numbers.
+        implausible: Box<Implausible>,
+    },
+    /// The rerun of a gain that was set aside has ended.
+    Rerun {
+        /// The node.
+        trial: TrialId,
+        /// The fresh runs agree with the gain.
+        held_up: bool,
+        /// Their mean.
+        mean: f64,
+        /// Their distance from the score that was set aside.
+        distance: f64,
+        /// The largest distance that agrees.
+        allowed: f64,
     },
     /// A verdict was given, or changed by later runs.
     Judged {

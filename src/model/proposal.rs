@@ -1,5 +1,6 @@
 //! What a proposer hands over: a hypothesis and edits, with revisions, bound to the tree that results.
 
+use super::redact::Redactor;
 use super::{Millis, ProposalId, TrialId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -111,6 +112,29 @@ pub struct Draft {
     pub reasoning: String,
 }
 
+impl Draft {
+    /// Why the edits must not be stored, if they bring in the very value of a variable that holds a key: code is never altered
+    /// silently, so it is refused. `before` gives a file of the parent's tree; what stands there already is the user's own.
+    pub fn key_in_edits(&self, redactor: &Redactor, before: impl Fn(&str) -> Option<String>) -> Option<String> {
+        let added = |patch: &str, sign: char| patch.lines().filter(|l| l.starts_with(sign)).collect::<Vec<_>>().join("\n");
+        self.edits.iter().find_map(|edit| {
+            let (place, new, old) = match edit {
+                Edit::Replace { path, search, replace } => (path.as_str(), replace.clone(), search.clone()),
+                Edit::Write { path, content } => match redactor.value_in(content) {
+                    Some(_) => (path.as_str(), content.clone(), before(path).unwrap_or_default()),
+                    None => return None,
+                },
+                Edit::Delete { .. } => return None,
+                Edit::Patch { patch } => ("the patch", added(patch, '+'), added(patch, '-')),
+            };
+            let name = redactor.value_in(&new).filter(|name| redactor.value_in(&old) != Some(name))?;
+            Some(format!(
+                "the edit to {place} holds the value of ${name}, which must not be stored: take it out, and let the code do without the key"
+            ))
+        })
+    }
+}
+
 /// Size of a diff against the first parent.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiffStat {
@@ -130,6 +154,7 @@ pub struct Proposal {
     /// Who was asked: `knobs/tpe`, `knobs/random`, `researcher`, …
     pub proposer: String,
     /// The nodes it builds on; the first is the base of the diff.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parents: Vec<TrialId>,
     /// How it relates to them.
     pub operator: Operator,
@@ -141,8 +166,10 @@ pub struct Proposal {
     #[serde(default)]
     pub requested: bool,
     /// The node that came of it, once handed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trial: Option<TrialId>,
     /// Why nothing came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
 }
 

@@ -165,23 +165,34 @@ pub struct Run {
     /// Hash of the tree that ran.
     pub tree: String,
     /// The run that this one repeats after a failure that was not the code's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_of: Option<RunNo>,
     /// How far it has come.
     pub phase: RunPhase,
     /// A person asked for its end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub kill: bool,
-    /// Its accept was taken back: it counts for nothing.
+    /// Its accept was taken back, or its baseline is tried anew: it counts for nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub undone: bool,
     /// The evaluator's score; null without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,
     /// The score that the run printed itself, where the task names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_reported: Option<f64>,
     /// Other numbers of the evaluator, without the holdout.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: BTreeMap<String, f64>,
     /// Gates in the task's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<GateResult>,
     /// Why it has no score.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// Hash of the list of its artifacts; null where it left none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifacts: Option<String>,
     /// Wall-clock seconds of the command.
     pub seconds: f64,
     /// Largest resident memory of its processes, in bytes.
@@ -191,8 +202,10 @@ pub struct Run {
     /// When it was put on its slot.
     pub scheduled: Millis,
     /// When its process started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started: Option<Millis>,
     /// When its score or failure was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished: Option<Millis>,
     /// It ran elsewhere, with a seed that nobody knows, and left no log here.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -12,6 +12,7 @@ pub fn settings() -> Settings {
         metric: "loss".into(),
         goal: Goal::Minimize,
         target: None,
+        reference: None,
         min_effect: None,
         noise: NoisePlan::Measure,
         baseline_runs: 3,

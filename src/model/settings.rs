@@ -117,6 +117,9 @@ pub struct Settings {
     pub goal: Goal,
     /// Reached and verified, the study may stop.
     pub target: Option<f64>,
+    /// What the task's source reports, where it says so.
+    #[serde(default)]
+    pub reference: Option<f64>,
     /// Smaller differences do not matter.
     pub min_effect: Option<f64>,
     /// How the noise is known.
@@ -277,6 +280,11 @@ pub enum SettingsChange {
     Policy {
         /// The new policy.
         policy: PolicyName,
+    },
+    /// How runs are contained from now on.
+    Isolation {
+        /// The new tier.
+        tier: super::Tier,
     },
     /// Proposals of this proposer pass under `ask` and `ask-risky`.
     LetPass {

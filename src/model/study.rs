@@ -92,6 +92,9 @@ pub struct Study {
     /// The environment of its runs, where the task builds one.
     #[serde(default)]
     pub setup: Option<Setup>,
+    /// Hash of the evaluator's list of hashes.
+    #[serde(default)]
+    pub evaluator: Option<String>,
 }
 
 /// Something that a person should read.
@@ -142,6 +145,12 @@ impl Study {
             .iter()
             .filter_map(|id| self.trial(*id))
             .flat_map(|t| t.runs.iter().filter(|r| r.phase != RunPhase::Ended).map(move |r| (t.id.run(r.id), r)))
+    }
+
+    /// Runs of other code than this tree that left these very artifacts: copied, or made by a change without an effect.
+    pub fn same_artifacts(&self, tree: &str, artifacts: Option<&str>) -> impl Iterator<Item = RunId> {
+        let runs = self.trials.iter().flat_map(|t| t.runs.iter().map(move |r| (t.id.run(r.id), r)));
+        runs.filter(move |(_, r)| artifacts.is_some() && r.artifacts.as_deref() == artifacts && r.tree != tree).map(|(id, _)| id)
     }
 
     /// Whether the study is over.

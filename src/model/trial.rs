@@ -1,6 +1,9 @@
 //! A node of the experiment tree.
 
-use super::{DiffStat, Failure, GateResult, KnobValue, Operator, Origin, ProposalId, Review, Run, RunNo, RunPhase, Times, TrialId};
+use super::{
+    DiffStat, Failure, Flag, GateResult, Implausible, KnobValue, Mark, Operator, Origin, ProposalId, Review, Run, RunNo, RunPhase, Times,
+    TrialId,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -110,52 +113,77 @@ pub struct Trial {
     /// Its number.
     pub id: TrialId,
     /// The nodes it builds on; none for the baseline.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parents: Vec<TrialId>,
     /// The request it came from; none for the baseline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proposal: Option<ProposalId>,
     /// How it relates to its parents.
     pub operator: Operator,
     /// Who suggested it.
     pub proposer: String,
     /// The part of the recipe it touches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub surface: Option<String>,
     /// One sentence.
     pub hypothesis: String,
     /// Expected change of the metric, positive when better.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<f64>,
     /// Current revision, from 1.
     pub revision: u32,
     /// Its commit in the study's store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
     /// Hash of its tree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tree: Option<String>,
     /// Size of its diff.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diff: Option<DiffStat>,
     /// Knob values that the proposer set.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub knobs: BTreeMap<String, KnobValue>,
+    /// What a reviewer should know of the current revision, found before compute was spent on it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<Flag>,
+    /// Its gain was set aside as too good for the study's own history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub implausible: Option<Implausible>,
     /// How far it has come.
     pub status: Status,
     /// What the statistics say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
     /// Whether the gain was certified by fresh runs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub verified: bool,
     /// Mean (or the task's aggregate) of its valid runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,
     /// The same of what the runs printed themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_reported: Option<f64>,
     /// The holdout, once unsealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holdout: Option<f64>,
     /// Its runs, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub runs: Vec<Run>,
     /// Why it has no score.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
     /// The gates of its last run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<GateResult>,
     /// All reviews, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reviews: Vec<Review>,
     /// The numbers behind the verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comparison: Option<Comparison>,
     /// An apparent gain that waits for its confirming run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub advanced: bool,
     /// Valid runs at the time of the verdict.
     pub judged_runs: u32,
@@ -164,8 +192,10 @@ pub struct Trial {
     /// Marks of time.
     pub times: Times,
     /// A person wants it extended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pinned: bool,
     /// A person does not want it extended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pruned: bool,
     /// What the history says of it that it was imported from; null for a trial of this study's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -173,6 +203,17 @@ pub struct Trial {
 }
 
 impl Trial {
+    /// Its flags and, where its gain was set aside, that one.
+    pub fn all_flags(&self) -> Vec<Flag> {
+        self.flags.iter().cloned().chain(self.implausible.as_ref().map(Implausible::flag)).collect()
+    }
+
+    /// The same without their evidence.
+    pub fn marks(&self) -> Vec<Mark> {
+        let implausible = self.implausible.as_ref().map(|_| Mark { flag: super::FlagKind::Implausible, only: false });
+        self.flags.iter().map(Flag::mark).chain(implausible).collect()
+    }
+
     /// Runs that count: those of a review that was taken back do not, nor does an imported one beside a score measured here.
     pub fn live_runs(&self) -> impl Iterator<Item = &Run> {
         let measured = !self.own_scores().is_empty();
