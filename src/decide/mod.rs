@@ -5,12 +5,14 @@
 //! values that are not finite are left out, and `None` means that a side has no score at all. Nothing here judges by a
 //! minimum; a node's value is the mean of its runs. Checked against tables and by a simulated stream of edits.
 
+mod implausible;
 mod noise;
 mod quantile;
 mod rule;
 #[cfg(test)]
 mod tests;
 
+pub use implausible::{History, Rerun, implausible, rerun};
 pub use noise::pooled_noise;
 pub use quantile::{student_t, z_to_t};
 pub use rule::{Certificate, Headline, Judgement, Screen, certify, confirm, headline, screen};

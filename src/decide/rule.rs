@@ -163,17 +163,22 @@ fn standard_error(sd: f64, n_candidate: u32, n_reference: u32) -> f64 {
     sd * (1.0 / f64::from(n_candidate) + 1.0 / f64::from(n_reference)).sqrt()
 }
 
+/// The standard deviation of one run and its degrees of freedom, where they are known.
+pub(super) fn known(noise: Noise) -> Option<(f64, u32)> {
+    match noise {
+        Noise::Measured { sd, nu } if nu > 0 => Some((sd, nu.min(MOST_FREEDOM))),
+        Noise::Given { sd } => Some((sd, MOST_FREEDOM)),
+        Noise::Measured { .. } | Noise::Unknown { .. } => None,
+    }
+    .filter(|(sd, _)| sd.is_finite() && *sd > 0.0)
+}
+
 /// The numbers of two sets of runs; `candidate` holds finite values. None when a side is empty.
 fn compare(rule: &Rule, candidate: &[f64], reference: Arm) -> Option<Comparison> {
     let scores = finite(reference.scores);
     let (value, against) = (mean(candidate)?, mean(&scores)?);
     let gain = rule.goal.gain(value, against);
-    let known = match rule.noise {
-        Noise::Measured { sd, nu } if nu > 0 => Some((sd, nu.min(MOST_FREEDOM))),
-        Noise::Given { sd } => Some((sd, MOST_FREEDOM)),
-        Noise::Measured { .. } | Noise::Unknown { .. } => None,
-    }
-    .filter(|(sd, _)| sd.is_finite() && *sd > 0.0);
+    let known = known(rule.noise);
     let (n_candidate, n_reference) = (candidate.len() as u32, scores.len() as u32);
     Some(Comparison {
         against: reference.trial,

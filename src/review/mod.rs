@@ -1,12 +1,14 @@
 //! Autonomy: what may pass without a person.
 //!
 //! A ruling is a pure function of the study and the proposal; the engine turns `Passes` into a `Reviewed` fact and
-//! leaves what `Waits` in the queue. It knows no diff and no proposer beyond its name. Tested by tables.
+//! leaves what `Waits` in the queue. What an edit touches that is no idea is told by `flags`, from its diff, before any
+//! compute is spent; a ruling knows no diff and no proposer beyond its name. Tested by tables.
 
+pub mod flags;
 #[cfg(test)]
 mod tests;
 
-use crate::model::{Autonomy, Decision, Reviewer, Study, Trial};
+use crate::model::{Autonomy, Decision, Flag, Reviewer, Study, Trial, flagged};
 
 /// What the rules say of one checked proposal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +17,11 @@ pub enum Ruling {
     Passes {
         /// Who let it pass: `Auto` for the mode, `Rule` for a rule of the researcher's.
         by: Reviewer,
+        /// Why, for the record.
+        reason: String,
+    },
+    /// It does not run.
+    Vetoed {
         /// Why, for the record.
         reason: String,
     },
@@ -29,17 +36,30 @@ pub enum Ruling {
 ///
 /// A person's word comes first: what a person took back waits in every mode, or the rule that let it pass would let it
 /// pass again at once; and a person's edit waits for its own accept unless the mode is `auto`.
+///
+/// A flagged proposal waits for a person whoever made it. Where nobody is asked it passes, unless it changes nothing but
+/// the seed, a time limit or what is printed of the metric: that could only look like a gain.
 pub fn ruling(study: &Study, trial: &Trial) -> Ruling {
     let waits = |why: &str| Ruling::Waits { why: why.to_owned() };
     let passes = |by, reason: String| Ruling::Passes { by, reason };
     if taken_back(trial) {
         return waits("the decision on it was taken back");
     }
+    let flags = flagged(trial.flags.iter().map(Flag::mark));
     if study.settings.autonomy == Autonomy::Auto {
+        if let Some(flags) = flags.as_ref().filter(|_| flags::is_empty_edit(&trial.flags)) {
+            return Ruling::Vetoed { reason: format!("it {flags}: no compute is spent on that; a person may undo this and accept it") };
+        }
+        if let Some(flags) = flags {
+            return passes(Reviewer::Auto, format!("autonomy is auto; flagged: {flags}"));
+        }
         return passes(Reviewer::Auto, "autonomy is auto".into());
     }
     if edited_by_a_person(trial) {
         return waits("it was edited; its new tree has not been accepted");
+    }
+    if let Some(flags) = flags {
+        return waits(&format!("it is flagged: {flags}"));
     }
     if study.let_pass.contains(&trial.proposer) {
         return passes(Reviewer::Rule, format!("proposals of {} pass", trial.proposer));

@@ -10,6 +10,7 @@ fn study(autonomy: Autonomy) -> Study {
         commit: "c".into(),
         tree: "tree-0".into(),
         source: String::new(),
+        evaluator: None,
     };
     create(&Record { seq: 1, at: Millis(0), event }).unwrap()
 }
@@ -36,6 +37,7 @@ fn waiting(study: &mut Study, proposer: &str, knobs: &[(&str, f64)], reviews: &[
         tree: "t".into(),
         diff: DiffStat::default(),
         surface: None,
+        flags: Vec::new(),
     };
     facts.push(checked(1));
     let mut revision = 1;
@@ -101,6 +103,7 @@ fn who_may_pass() {
                 assert!(!reason.is_empty(), "{name}");
                 Some(by)
             }
+            Ruling::Vetoed { reason } => panic!("{name}: {reason}"),
             Ruling::Waits { why } => {
                 assert!(!why.is_empty(), "{name}");
                 None
@@ -108,4 +111,44 @@ fn who_may_pass() {
         };
         assert_eq!(got, want, "{name}");
     }
+}
+
+#[test]
+fn what_is_flagged() {
+    use Autonomy::{Ask, AskRisky, Auto};
+    use FlagKind::{Clock, EvaluatorNamed, MetricPrint, Seed, Split, TimeLimit};
+    let waits = "waits";
+    for (name, mode, flags, want) in [
+        ("auto, only the seed", Auto, &[(Seed, true)][..], "vetoed: it only changes the seed"),
+        ("auto, seed and more", Auto, &[(Seed, false)], "passes"),
+        (
+            "auto, three kinds of nothing",
+            Auto,
+            &[(Seed, true), (TimeLimit, true), (MetricPrint, true)],
+            "vetoed: it only changes the seed, ",
+        ),
+        ("auto, only the split", Auto, &[(Split, true)], "passes"),
+        ("auto, seed and split", Auto, &[(Seed, true), (Split, true)], "passes"),
+        ("auto, the clock", Auto, &[(Clock, false)], "passes"),
+        ("ask-risky, a sampler's", AskRisky, &[(Split, true)], waits),
+        ("ask-risky, only the seed", AskRisky, &[(Seed, true)], waits),
+        ("ask, let pass, flagged", Ask, &[(EvaluatorNamed, false)], waits),
+    ] {
+        let mut study = study(mode);
+        study.let_pass.insert("knobs/tpe".into());
+        let mut trial = waiting(&mut study, "knobs/tpe", &[("lr", 0.1)], &[]);
+        trial.flags = flags.iter().map(|(flag, only)| Flag { flag: *flag, only: *only, evidence: "t.py:1 x".into() }).collect();
+        let got = match ruling(&study, &trial) {
+            Ruling::Passes { reason, .. } => format!("passes: {reason}"),
+            Ruling::Vetoed { reason } => format!("vetoed: {reason}"),
+            Ruling::Waits { why } => format!("waits: {why}"),
+        };
+        assert!(got.starts_with(want), "{name}: {got}");
+        assert!(want.starts_with("vetoed") || got.contains("flagged: "), "{name}: {got}");
+    }
+    // A veto that was taken back waits for its person.
+    let mut study = study(Auto);
+    let mut trial = waiting(&mut study, "agents/x", &[], &[(Reviewer::Rule, Decision::Veto)]);
+    trial.flags = vec![Flag { flag: Seed, only: true, evidence: String::new() }];
+    assert!(matches!(ruling(&study, &trial), Ruling::Waits { .. }));
 }

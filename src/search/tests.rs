@@ -10,6 +10,7 @@ fn study(policy: PolicyName, goal: Goal) -> Study {
         commit: "c".into(),
         tree: "tree-0".into(),
         source: String::new(),
+        evaluator: None,
     };
     let mut study = create(&Record { seq: 1, at: Millis(0), event }).unwrap();
     study.trials[0].score = Some(0.5);
@@ -37,7 +38,7 @@ fn propose(study: &mut Study, parent: u32, operator: Operator) -> TrialId {
         },
     );
     let (commit, tree) = ("c".into(), format!("tree-{}", trial.0));
-    tell(study, Event::Checked { trial, revision: 1, commit, tree, diff: DiffStat::default(), surface: None });
+    tell(study, Event::Checked { trial, revision: 1, commit, tree, diff: DiffStat::default(), surface: None, flags: vec![] });
     trial
 }
 

@@ -273,16 +273,7 @@ pub struct Live {
     pub primary: Option<String>,
 }
 
-/// Strength of isolation, strongest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the letters are the names")]
-pub enum Tier {
-    A,
-    B,
-    C,
-    D,
-    E,
-}
+pub use crate::model::Tier;
 
 /// `[sandbox]`
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -49,6 +49,7 @@ impl Task {
             metric: self.task.metric.clone(),
             goal: self.task.goal,
             target: self.task.target,
+            reference: self.reference.as_ref().map(|r| r.value),
             min_effect: self.task.min_effect,
             noise: self.task.noise,
             baseline_runs: choices.baseline_runs,

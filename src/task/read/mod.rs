@@ -19,6 +19,7 @@ pub(super) fn task<'w>(walk: &'w Walk<'w>, document: &'w DeTable<'w>) -> Task {
     let task = about(&root);
     let gates = scoring::gates(&root, evaluator.holdout.as_deref());
     scoring::check_holdout(&root, &task.metric, &evaluator);
+    let inference = scoring::inference(&root, &evaluator);
     Task {
         task,
         reference: reference(&root),
@@ -28,7 +29,7 @@ pub(super) fn task<'w>(walk: &'w Walk<'w>, document: &'w DeTable<'w>) -> Task {
         run: running::entry(&root),
         budget: running::budget(&root),
         evaluator,
-        inference: scoring::inference(&root),
+        inference,
         gates,
         live: running::live(&root),
         sandbox: running::sandbox(&root),

@@ -68,14 +68,25 @@ pub(super) fn check_holdout(root: &Root<'_>, metric: &str, evaluator: &Evaluator
     }
 }
 
-pub(super) fn inference(root: &Root<'_>) -> Option<Inference> {
+pub(super) fn inference(root: &Root<'_>, evaluator: &Evaluator) -> Option<Inference> {
     let section = root.section("inference")?;
-    section.walk.unused("inference", &section.header, true, "no second sandbox runs candidate code for the evaluator yet");
-    Some(Inference {
+    let inference = Inference {
         command: section.need_text("command", "\"python predict.py\"").value,
         inputs: section.inner_paths("inputs", "[\"inputs.npy\"]", "the root of the repository"),
         wall: section.duration("wall", "\"60s\"").unwrap_or(WALL),
-    })
+    };
+    for input in &inference.inputs {
+        let whole: Vec<&str> = input.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+        if whole.is_empty() || (whole == ["hidden"] && evaluator.prepare.is_some()) {
+            let message = format!("`{input}` would hand the labels over with the inputs");
+            section.walk.problem(section.key_span("inputs"), message, "name the files with inputs alone".to_owned());
+        }
+    }
+    if matches!(evaluator.scoring, Scoring::SelfReported(_)) && section.has("command") {
+        let hint = "remove [inference], or let an evaluator `command` score what it writes".to_owned();
+        section.walk.problem(section.header.clone(), "a score in the run's own words has no inference", hint);
+    }
+    Some(inference)
 }
 
 pub(super) fn gates(root: &Root<'_>, holdout: Option<&str>) -> Vec<Gate> {
