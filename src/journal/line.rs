@@ -5,7 +5,7 @@
 //! successor that could. The head and the sum have one spelling each, so a reader checks them as bytes and parses JSON
 //! only for the fact itself.
 
-use crate::model::{Event, Millis, Record};
+use crate::model::{Event, Millis, Record, redact};
 use sha2::{Digest, Sha256};
 use std::fmt;
 
@@ -91,7 +91,10 @@ const SUM_LEN: usize = SUM_KEY.len() + SUM_DIGITS + 2;
 ///
 /// The fact is read back before anything reaches the disk: a number that JSON cannot hold must not make a study unreadable.
 pub(super) fn encode(cursor: &mut Cursor, at: Millis, event: &Event, out: &mut Vec<u8>) -> Result<Record, String> {
-    let body = serde_json::to_vec(event).map_err(|e| e.to_string())?;
+    let mut fact = serde_json::to_value(event).map_err(|e| e.to_string())?;
+    // What a run or a person wrote may hold a key; the journal is read by more eyes and kept for longer than either.
+    let body = if redact::ours().value(&mut fact) { serde_json::to_vec(&fact) } else { serde_json::to_vec(event) };
+    let body = body.map_err(|e| e.to_string())?;
     let event: Event = serde_json::from_slice(&body).map_err(|e| format!("{e} in {}", String::from_utf8_lossy(&body)))?;
     let fields = body.strip_prefix(b"{").and_then(|b| b.strip_suffix(b"}")).ok_or("not an object")?;
     seal(cursor, at, fields, out);

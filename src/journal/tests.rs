@@ -34,6 +34,7 @@ fn created() -> Event {
         commit: "c0".into(),
         tree: "t0".into(),
         source: "wind, at 1234567".into(),
+        evaluator: None,
     }
 }
 

@@ -1,11 +1,12 @@
 //! Takes a trial out of the store: as a directory, as a patch, or as one commit on a new branch of a repository that the user names.
 
 use super::error::{During, Error, OnPath, Result};
+use super::slot_fs;
 use super::store::{Change, EXECUTABLE_MODE, GITLINK_MODE, LINK_MODE, Store, entry_at, rewrite, signature};
 use git2::{ErrorCode, Repository};
+use rustix::fd::AsFd as _;
+use std::ffi::OsStr;
 use std::fs;
-use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::Path;
 
 /// A branch that was made.
@@ -26,21 +27,20 @@ impl Store {
             return Err(Error::Exists(into.to_owned()));
         }
         fs::create_dir_all(into).on_path("making", into)?;
+        let root = slot_fs::open_root(into).on_path("opening", into)?;
         let leaves = self.leaves(tree)?;
         for leaf in &leaves {
-            let path = into.join(&leaf.path);
-            if let Some(parent) = path.parent() {
-                fs::create_dir_all(parent).on_path("making", parent)?;
-            }
+            let at = || into.join(&leaf.path);
             let bytes = self.blob(leaf.oid, &leaf.path)?;
-            if leaf.mode == LINK_MODE {
-                symlink(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(&bytes), &path).on_path("linking", &path)?;
-            } else {
-                let mode = if leaf.mode == EXECUTABLE_MODE { 0o755 } else { 0o644 };
-                let mut options = fs::OpenOptions::new();
-                let mut file = options.write(true).create_new(true).mode(mode).open(&path).on_path("writing", &path)?;
-                file.write_all(&bytes).on_path("writing", &path)?;
+            let (dirs, name) = leaf.path.rsplit_once('/').unwrap_or(("", &leaf.path));
+            // From one open directory to the next: a link that the tree itself holds, or that somebody puts there meanwhile, leads nowhere.
+            let dir = slot_fs::make_dirs(root.as_fd(), dirs).on_made_path("making the directory of", at)?;
+            let name = OsStr::new(name);
+            match leaf.mode {
+                LINK_MODE => slot_fs::write_link(dir.as_fd(), name, &bytes),
+                mode => slot_fs::write_file(dir.as_fd(), name, &bytes, mode == EXECUTABLE_MODE),
             }
+            .on_made_path("writing", at)?;
         }
         Ok(leaves.len())
     }

@@ -1,12 +1,14 @@
 //! A directory as a proposal (`propose --from DIR`): what differs in it from the parent's tree becomes edits.
 
-use super::error::{Error, OnPath, Result};
+use super::error::{Error, Result};
 use super::rules::{LARGEST_FILE, MOST_FILES, Rules};
 use super::store::{LINK_MODE, Leaf, Store};
+use crate::beneath;
 use crate::model::{Edit, Safe};
 use git2::{ObjectType, Oid};
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
 impl Store {
@@ -42,7 +44,7 @@ impl Store {
             if leaves.contains_key(&path) || rules.is_hidden(&path) {
                 continue;
             }
-            let content = text(dir, &path).map_err(|e| e.into_error(dir))?;
+            let content = bytes(dir, &path).and_then(|bytes| text(&path, bytes)).map_err(|e| e.into_error(dir))?;
             edits.insert(path.clone(), Edit::Write { path, content });
         }
         if edits.is_empty() {
@@ -89,38 +91,38 @@ fn compare(dir: &Path, leaf: &Leaf, rules: &Rules) -> std::result::Result<Option
     if meta.is_dir() {
         return Ok(Some(Edit::Delete { path }));
     }
-    plain(&path, &meta)?;
-    let same_size_or_small = meta.len() <= LARGEST_FILE as u64;
+    let bytes = bytes(dir, &path)?;
     let oid =
-        Oid::hash_file(ObjectType::Blob, &file).map_err(|source| Bad::Error(Error::Git { what: format!("reading {path}"), source }))?;
+        Oid::hash_object(ObjectType::Blob, &bytes).map_err(|source| Bad::Error(Error::Git { what: format!("reading {path}"), source }))?;
     if oid == leaf.oid {
         return Ok(None);
     }
-    if !same_size_or_small {
-        return Err(Bad::Reason(format!("`{path}` has {} bytes; at most {LARGEST_FILE} are allowed", meta.len())));
-    }
-    text(dir, &path).map(|content| Some(Edit::Write { path, content }))
+    text(&path, bytes).map(|content| Some(Edit::Write { path, content }))
 }
 
-fn plain(path: &str, meta: &fs::Metadata) -> std::result::Result<(), Bad> {
+/// The content of a plain file. Whoever wrote the directory may still do so: what is read is what was looked at, and no link is followed,
+/// be it at the end or on the way.
+fn bytes(dir: &Path, path: &str) -> std::result::Result<Vec<u8>, Bad> {
+    use rustix::io::Errno;
     let shown = Safe::line(path);
-    if meta.is_symlink() {
-        return Err(Bad::Reason(format!("`{shown}` is a symbolic link; proposals hold plain files only")));
+    let mut out = Vec::new();
+    match beneath::file(dir, Path::new(path)).and_then(|mut file| file.read_to_end(&mut out)) {
+        Ok(_) => Ok(out),
+        Err(e) if matches!(Errno::from_io_error(&e), Some(Errno::LOOP | Errno::XDEV)) => {
+            Err(Bad::Reason(format!("`{shown}` is, or lies behind, a symbolic link; proposals hold plain files only")))
+        }
+        Err(e) if e.kind() == ErrorKind::InvalidInput || Errno::from_io_error(&e) == Some(Errno::NXIO) => {
+            Err(Bad::Reason(format!("`{shown}` is neither a file nor a directory")))
+        }
+        Err(source) => Err(Bad::Error(Error::Io { what: "reading", path: dir.join(path), source })),
     }
-    if !meta.is_file() {
-        return Err(Bad::Reason(format!("`{shown}` is neither a file nor a directory")));
-    }
-    Ok(())
 }
 
-fn text(dir: &Path, path: &str) -> std::result::Result<String, Bad> {
-    let file = dir.join(path);
-    let meta = file.symlink_metadata().on_path("reading", &file).map_err(Bad::Error)?;
-    plain(path, &meta)?;
-    if meta.len() > LARGEST_FILE as u64 {
-        return Err(Bad::Reason(format!("`{path}` has {} bytes; at most {LARGEST_FILE} are allowed", meta.len())));
+fn text(path: &str, bytes: Vec<u8>) -> std::result::Result<String, Bad> {
+    let path = Safe::line(path);
+    if bytes.len() > LARGEST_FILE {
+        return Err(Bad::Reason(format!("`{path}` has {} bytes; at most {LARGEST_FILE} are allowed", bytes.len())));
     }
-    let bytes = fs::read(&file).on_path("reading", &file).map_err(Bad::Error)?;
     String::from_utf8(bytes).map_err(|_| Bad::Reason(format!("`{path}` is not UTF-8 text; proposals hold text only")))
 }
 

@@ -14,6 +14,8 @@ use std::process::{Command, Stdio};
 /// A repository read by commands.
 pub(super) struct Plumbing {
     dir: PathBuf,
+    /// Filters that its configuration names: programs, which a look at the working copy would start.
+    filters: Vec<String>,
 }
 
 /// What the commands tell of it.
@@ -28,11 +30,14 @@ pub(super) struct Listing {
 impl Plumbing {
     /// Checks that git reads the repository; `reason` is why libgit2 did not.
     pub(super) fn open(source: &Path, reason: &str) -> Result<Self> {
-        let this = Self { dir: source.to_owned() };
+        let mut this = Self { dir: source.to_owned(), filters: Vec::new() };
         let said = this.command(&["rev-parse", "--git-dir"]).output();
         match said {
             Err(_) => Err(Error::NoGit { path: source.to_owned(), reason: reason.to_owned() }),
-            Ok(out) if out.status.success() => Ok(this),
+            Ok(out) if out.status.success() => {
+                this.filters = this.named_filters();
+                Ok(this)
+            }
             Ok(out) if String::from_utf8_lossy(&out.stderr).contains("dubious ownership") => Err(Error::Ownership(source.to_owned())),
             Ok(out) => Err(this.failed(&["rev-parse"], &out)),
         }
@@ -59,8 +64,30 @@ impl Plumbing {
         ] {
             git.env(name, value);
         }
+        // By the environment: a name may hold `=`, which `-c` would cut. What is empty starts nothing.
+        let off = |name: &String| {
+            [("clean", ""), ("smudge", ""), ("process", ""), ("required", "false")].map(|(k, v)| (format!("filter.{name}.{k}"), v))
+        };
+        let settings: Vec<(String, &str)> = self.filters.iter().flat_map(off).collect();
+        for (n, (key, value)) in settings.iter().enumerate() {
+            git.env(format!("GIT_CONFIG_KEY_{n}"), key).env(format!("GIT_CONFIG_VALUE_{n}"), value);
+        }
+        if !settings.is_empty() {
+            git.env("GIT_CONFIG_COUNT", settings.len().to_string());
+        }
         git.stdin(Stdio::null());
         git
+    }
+
+    /// The filters that the configuration names; reading it starts nothing.
+    fn named_filters(&self) -> Vec<String> {
+        let listed = self.command(&["config", "--includes", "-z", "--name-only", "--get-regexp", r"^filter\."]).output();
+        let listed = listed.map(|out| out.stdout).unwrap_or_default();
+        let names = listed.split(|b| *b == 0).filter_map(|key| std::str::from_utf8(key).ok()?.strip_prefix("filter.")?.rsplit_once('.'));
+        let mut names: Vec<String> = names.map(|(name, _)| name.to_owned()).collect();
+        names.sort();
+        names.dedup();
+        names
     }
 
     fn run(&self, args: &[&str]) -> Result<Vec<u8>> {

@@ -8,6 +8,7 @@
 mod apply;
 mod bounds;
 mod bring;
+mod check;
 mod checkout;
 mod diff;
 mod error;
@@ -31,6 +32,7 @@ mod tests;
 
 pub use apply::{Applied, Refusal};
 pub use bring::{Brought, EMPTY_TREE, Foreign, Single};
+pub use check::{Checked, Named};
 pub use error::{Error, Result};
 pub use export::Exported;
 pub use import::Imported;

@@ -60,17 +60,22 @@ fn is_unprintable(c: char) -> bool {
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Whether Python or pytest would run the file of itself: it may be changed where it stood before, never be new.
-pub(super) fn runs_of_itself(path: &str) -> bool {
+/// Whether every start of Python would run the file: it may be neither new nor changed.
+pub(super) fn starts_with_python(path: &str) -> bool {
     path.split('/').any(|component| {
         let folded = component.to_lowercase();
         let stem = folded.split('.').next().unwrap_or_default();
-        matches!(stem, "sitecustomize" | "usercustomize")
-            || folded.ends_with(".pth")
-            || folded.ends_with("._pth")
-            || folded == "conftest.py"
-            || folded == "pyvenv.cfg"
+        matches!(stem, "sitecustomize" | "usercustomize") || folded.ends_with(".pth") || folded.ends_with("._pth")
     })
+}
+
+/// Whether Python or pytest would run the file of itself: it may be changed where it stood before, never be new.
+pub(super) fn runs_of_itself(path: &str) -> bool {
+    starts_with_python(path)
+        || path.split('/').any(|component| {
+            let folded = component.to_lowercase();
+            folded == "conftest.py" || folded == "pyvenv.cfg"
+        })
 }
 
 #[cfg(test)]
@@ -94,6 +99,12 @@ mod tests {
             (".gitattributes", "belongs to git"),
             (".gitmodules", "belongs to git"),
             ("GIT~1/config", "belongs to git"),
+            ("sub/.gIt/HEAD", "belongs to git"),
+            ("a/.GitAttributes", "belongs to git"),
+            ("a\u{2066}b.py", "U+2066"),
+            ("a\u{7f}b", "U+007F"),
+            ("a\u{85}b", "U+0085"),
+            ("a/..", "`..`"),
             (".trialdeck/x", "belongs to trialdeck"),
             ("a\u{1b}[31m.py", "U+001B"),
             ("a\nb", "U+000A"),

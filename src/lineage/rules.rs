@@ -56,6 +56,9 @@ impl Rules {
         if self.editable.matching(&path).is_none() {
             return Err(out_of_bounds(format!("`{shown}` is not editable; {}", self.allowed())));
         }
+        if paths::starts_with_python(&path) {
+            return Err(out_of_bounds(format!("`{shown}` would be run by Python of itself; no proposal may add or change it")));
+        }
         if !existed && paths::runs_of_itself(&path) {
             return Err(out_of_bounds(format!("`{shown}` would be run by Python of itself; such files cannot be added")));
         }
@@ -176,6 +179,7 @@ mod tests {
             ("models/evaluate.py", Some("belongs to the evaluator")),
             ("truth[1].npy", Some("belongs to the evaluator")),
             ("models/sitecustomize.py", Some("of itself")),
+            ("models/site.PTH", Some("of itself")),
             ("tests/conftest.py", Some("of itself")),
         ] {
             let got = rules().check(path, false).err().map(|f| f.detail);
@@ -183,6 +187,12 @@ mod tests {
             assert_eq!(got.is_some(), want.is_some(), "{path}: {got:?}");
         }
         assert!(rules().check("tests/conftest.py", true).is_ok());
+        for path in
+            ["models/sitecustomize.py", "models/UserCustomize.py", "models/x.pth", "models/python._pth", "models/sitecustomize/__init__.py"]
+        {
+            let detail = rules().check(path, true).expect_err(path).detail;
+            assert!(detail.contains("no proposal may add or change it"), "{path}: {detail}");
+        }
         assert!(Rules::new(&RulesSpec::default()).unwrap().check("a", true).unwrap_err().detail.contains("nothing is editable"));
         assert!(matches!(Patterns::new(&["a[".into()]), Err(Error::BadGlob { .. })));
     }

@@ -10,7 +10,7 @@ use super::slot_fs as fs;
 use super::slot_state::{Key, State};
 use super::store::{EXECUTABLE_MODE, LINK_MODE, Leaf, Store};
 use git2::{ObjectType, Oid};
-use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::FileType;
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
@@ -23,6 +23,8 @@ const ENGINE_OWNS: [&str; 2] = [".trialdeck", "public"];
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slot {
     dir: PathBuf,
+    /// To whom everything in it belongs; none where that is whoever runs the engine.
+    owner: Option<u32>,
 }
 
 /// What `prepare` did, in files.
@@ -46,7 +48,12 @@ struct Node<'a> {
 impl Slot {
     /// The slot at `dir`, e.g. `work/slot-0`; made on the first `prepare`.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into() }
+        Self { dir: dir.into(), owner: None }
+    }
+
+    /// The same for runs of another user: all that is in it is given to that one.
+    pub fn owned_by(self, owner: Option<u32>) -> Self {
+        Self { owner, ..self }
     }
 
     /// Its directory.
@@ -60,8 +67,9 @@ impl Slot {
         let leaves = store.leaves(tree)?;
         let state = State::load(&self.dir);
         let root = fs::open_root(&self.dir).on_path("opening the slot", &self.dir)?;
+        fs::take_over(root.as_fd(), self.owner).on_path("giving away", &self.dir)?;
         let record = Vec::with_capacity(leaves.len());
-        let mut work = Work { store, slot: &self.dir, keep: &keep, state: &state, done: Prepared::default(), record };
+        let mut work = Work { store, slot: &self.dir, owner: self.owner, keep: &keep, state: &state, done: Prepared::default(), record };
         work.directory(root.as_fd(), &mut String::new(), &nested(&leaves), false)?;
         let Work { done, record, .. } = work;
         State::save(&self.dir, &record).on_path("recording the state of", &self.dir)?;
@@ -77,34 +85,67 @@ impl Slot {
         Ok(())
     }
 
+    /// Makes directories inside of one of those entries, for the engine's own use, following no link.
+    pub fn make_reserved(&self, paths: &[&str]) -> Result<()> {
+        let root = fs::open_root(&self.dir).on_path("opening the slot", &self.dir)?;
+        paths.iter().try_for_each(|path| fs::make_dirs(root.as_fd(), path).map(drop)).on_path("making directories in", &self.dir)
+    }
+
     /// Puts links to data that stay outside at their places in the directory, which equals its tree: whatever a run left there
     /// goes, and no link is followed. The next `prepare` takes the links away again, never what they lead to.
     pub fn link(&self, links: &[(String, PathBuf)]) -> Result<()> {
-        let root = fs::open_root(&self.dir).on_path("opening the slot", &self.dir)?;
         for (place, original) in links {
             let at = || self.dir.join(place);
-            let mut parts: Vec<&str> = place.split('/').filter(|p| !matches!(*p, "" | "." | "..")).collect();
-            let Some(name) = parts.pop() else { continue };
-            let mut dir = rustix::io::dup(&root).map_err(std::io::Error::from).on_made_path("opening", at)?;
-            for part in parts {
-                let part = OsStr::new(part);
-                match fs::stat(dir.as_fd(), part).on_made_path("looking at", at)? {
-                    Some(stat) if stat.kind == FileType::Directory => {}
-                    Some(stat) => {
-                        fs::remove(dir.as_fd(), part, stat.kind, place, &|_| false).on_made_path("replacing", at)?;
-                        fs::make_dir(dir.as_fd(), part).on_made_path("making", at)?;
-                    }
-                    None => fs::make_dir(dir.as_fd(), part).on_made_path("making", at)?,
-                }
-                dir = fs::open_dir(dir.as_fd(), part).on_made_path("opening", at)?;
-            }
-            let name = OsStr::new(name);
-            if let Some(stat) = fs::stat(dir.as_fd(), name).on_made_path("looking at", at)? {
-                fs::remove(dir.as_fd(), name, stat.kind, place, &|_| false).on_made_path("replacing", at)?;
-            }
+            let Some((dir, name)) = self.cleared(place)? else { continue };
             fs::write_link(dir.as_fd(), name, original.as_os_str().as_encoded_bytes()).on_made_path("linking", at)?;
         }
         Ok(())
+    }
+
+    /// Copies a file, or a directory with its files, to its place in the directory, whatever lies there. Links in the
+    /// original, which is ours, are followed; none in the directory is.
+    pub fn put(&self, place: &str, original: &Path) -> Result<()> {
+        let at = || self.dir.join(place);
+        if original.is_dir() {
+            for entry in original.read_dir().on_path("reading", original)? {
+                let entry = entry.on_path("reading", original)?;
+                self.put(&format!("{place}/{}", entry.file_name().to_string_lossy()), &entry.path())?;
+            }
+            return Ok(());
+        }
+        let mut from = std::fs::File::open(original).on_path("reading", original)?;
+        let Some((dir, name)) = self.cleared(place)? else { return Ok(()) };
+        let mut to = fs::create_file(dir.as_fd(), name, false).on_made_path("writing", at)?;
+        fs::give(dir.as_fd(), name, self.owner).on_made_path("writing", at)?;
+        std::io::copy(&mut from, &mut to).on_made_path("writing", at)?;
+        Ok(())
+    }
+
+    /// Opens the directory of a place, made where it is not there, and removes what lies at the place itself.
+    fn cleared<'p>(&self, place: &'p str) -> Result<Option<(OwnedFd, &'p OsStr)>> {
+        let at = || self.dir.join(place);
+        let mut parts: Vec<&str> = place.split('/').filter(|p| !matches!(*p, "" | "." | "..")).collect();
+        let Some(name) = parts.pop() else { return Ok(None) };
+        let mut dir = fs::open_root(&self.dir).on_path("opening the slot", &self.dir)?;
+        for part in parts {
+            let part = OsStr::new(part);
+            match fs::stat(dir.as_fd(), part).on_made_path("looking at", at)? {
+                Some(stat) if stat.kind == FileType::Directory => {}
+                Some(stat) => {
+                    fs::remove(dir.as_fd(), part, stat.kind, place, &|_| false).on_made_path("replacing", at)?;
+                    fs::make_dir(dir.as_fd(), part).and_then(|()| fs::give(dir.as_fd(), part, self.owner)).on_made_path("making", at)?;
+                }
+                None => {
+                    fs::make_dir(dir.as_fd(), part).and_then(|()| fs::give(dir.as_fd(), part, self.owner)).on_made_path("making", at)?
+                }
+            }
+            dir = fs::open_dir(dir.as_fd(), part).on_made_path("opening", at)?;
+        }
+        let name = OsStr::new(name);
+        if let Some(stat) = fs::stat(dir.as_fd(), name).on_made_path("looking at", at)? {
+            fs::remove(dir.as_fd(), name, stat.kind, place, &|_| false).on_made_path("replacing", at)?;
+        }
+        Ok(Some((dir, name)))
     }
 
     /// Reads everything and returns what differs from the tree, a line each; empty when equal.
@@ -181,6 +222,7 @@ fn nested(leaves: &[Leaf]) -> Node<'_> {
 struct Work<'a> {
     store: &'a Store,
     slot: &'a Path,
+    owner: Option<u32>,
     keep: &'a Patterns,
     state: &'a State,
     done: Prepared,
@@ -249,7 +291,7 @@ impl<'a> Work<'a> {
     }
 
     fn fill(&mut self, dir: BorrowedFd<'_>, name: &OsStr, prefix: &mut String, node: &Node<'a>) -> Result<()> {
-        fs::make_dir(dir, name).on_made_path("making", || self.at(prefix))?;
+        fs::make_dir(dir, name).and_then(|()| fs::give(dir, name, self.owner)).on_made_path("making", || self.at(prefix))?;
         self.descend(dir, name, prefix, node, false)
     }
 
@@ -277,7 +319,7 @@ impl<'a> Work<'a> {
             LINK_MODE => fs::write_link(dir, name, blob.content()),
             mode => fs::write_file(dir, name, blob.content(), mode == EXECUTABLE_MODE),
         };
-        written.on_made_path("writing", || self.at(path))?;
+        written.and_then(|()| fs::give(dir, name, self.owner)).on_made_path("writing", || self.at(path))?;
         let stat = fs::stat(dir, name).on_made_path("looking at", || self.at(path))?;
         if let Some(stat) = stat {
             self.record.push((leaf, Key::from(&stat)));

@@ -97,6 +97,35 @@ fn a_hard_link_from_elsewhere_does_not_reach_the_next_run() {
 }
 
 #[test]
+fn directories_of_any_depth_go() {
+    use std::os::fd::AsFd as _;
+    let s = setup();
+    let deep = |place: &str, levels: usize| {
+        std_fs::create_dir_all(s.slot.dir().join(place)).unwrap();
+        let mut at: rustix::fd::OwnedFd = std_fs::File::open(s.slot.dir().join(place)).unwrap().into();
+        let name = "d".repeat(250);
+        for level in 0..levels {
+            fs::make_dir(at.as_fd(), OsStr::new(&name)).unwrap();
+            if level % 100 == 99 {
+                fs::write_link(at.as_fd(), OsStr::new(".moved-7"), b"/etc").unwrap();
+                fs::make_dir(at.as_fd(), OsStr::new("closed")).unwrap();
+                std_fs::set_permissions(
+                    format!("/proc/self/fd/{}/closed", std::os::fd::AsRawFd::as_raw_fd(&at)),
+                    std_fs::Permissions::from_mode(0o000),
+                )
+                .unwrap();
+            }
+            at = fs::open_dir(at.as_fd(), OsStr::new(&name)).unwrap();
+        }
+    };
+    deep("planted", 5000);
+    deep(".trialdeck", 3000);
+    s.slot.remove_reserved(".trialdeck").unwrap();
+    s.slot.prepare(&s.store, &s.tree, &words(&["**/*.log"])).unwrap();
+    assert_eq!(s.slot.verify(&s.store, &s.tree, &[]).unwrap(), Vec::<String>::new());
+}
+
+#[test]
 fn what_the_task_keeps_stays_and_the_tree_wins_over_it() {
     let s = setup();
     let at = |path: &str| s.slot.dir().join(path);
@@ -266,4 +295,48 @@ fn figures_of_five_thousand_files() {
     let t = now();
     assert!(slot.verify(&store, trees.last().unwrap(), &[]).unwrap().is_empty());
     time("verify", t);
+}
+
+/// A process that outlived its run swaps directories for links while the slot is switched: nothing outside is written or removed.
+#[test]
+fn a_directory_swapped_for_a_link_leads_a_switch_nowhere() {
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+    let s = setup();
+    let other = tree_of(&s.store, &[("train.py", "lr = 2\n"), ("models/a.py", "other\n"), ("models/deep/c.py", "c\n")]);
+    let outside = s.dir.path().join("outside");
+    std_fs::create_dir_all(outside.join("deep")).unwrap();
+    let canaries = ["a.py", "deep/b.py", "deep/c.py", "precious"].map(|name| outside.join(name));
+    canaries.iter().for_each(|path| std_fs::write(path, "canary").unwrap());
+    let (over, swaps) = (AtomicBool::new(false), AtomicU32::new(0));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let slot = std_fs::File::open(s.slot.dir()).unwrap();
+            while !over.load(Ordering::Relaxed) {
+                let _ = symlink(&outside, s.slot.dir().join("swap"));
+                if rustix::fs::renameat_with(&slot, "models", &slot, "swap", rustix::fs::RenameFlags::EXCHANGE).is_ok() {
+                    swaps.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        });
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        for n in 0.. {
+            // It may fail: the ground moves under it.
+            let _ = s.slot.prepare(&s.store, if n % 2 == 0 { &other } else { &s.tree }, &[]);
+            let _ = s.slot.link(&[("models/data".to_owned(), outside.join("precious"))]);
+            let _ = s.slot.make_reserved(&["models/deep/made"]);
+            if n >= 300 && swaps.load(Ordering::Relaxed) >= 300 || std::time::Instant::now() > end {
+                break;
+            }
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    assert!(swaps.load(Ordering::Relaxed) > 0, "the race took place");
+    canaries.iter().for_each(|path| assert_eq!(std_fs::read_to_string(path).unwrap(), "canary", "{}", path.display()));
+    assert_eq!(
+        std_fs::read_dir(&outside).unwrap().count() + std_fs::read_dir(outside.join("deep")).unwrap().count(),
+        5,
+        "nothing came to it"
+    );
+    s.slot.prepare(&s.store, &s.tree, &[]).unwrap();
+    assert_eq!(s.slot.verify(&s.store, &s.tree, &[]).unwrap(), Vec::<String>::new());
 }

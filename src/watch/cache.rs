@@ -11,6 +11,7 @@ use std::{
     collections::BTreeMap,
     fs::{File, OpenOptions},
     io::{self, BufRead, BufReader, Write},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
@@ -69,6 +70,12 @@ impl Mark {
     }
 }
 
+/// The file is ours: a link or a pipe in its place was put there by somebody else.
+fn no_link() -> i32 {
+    use rustix::fs::OFlags;
+    (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed()
+}
+
 /// The open cache of one run.
 #[derive(Debug)]
 pub(super) struct Cache {
@@ -83,7 +90,7 @@ impl Cache {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;
         }
-        let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        let file = OpenOptions::new().read(true).append(true).create(true).custom_flags(no_link()).open(path)?;
         let mut marks = BTreeMap::new();
         let mut batch = Vec::new();
         let (mut length, mut at) = (0, 0);
@@ -142,7 +149,7 @@ impl Cache {
 ///
 /// Errors: the file's; one that is not there is an empty cache, since a run may print nothing.
 pub(super) fn read(path: &Path, mut wanted: impl FnMut(&[u8]) -> bool, mut row: impl FnMut(Row<'_>)) -> io::Result<()> {
-    let file = match File::open(path) {
+    let file = match OpenOptions::new().read(true).custom_flags(no_link()).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),

@@ -10,8 +10,9 @@ use super::{
     watcher::{Plan, Seen, Totals, WatchError},
     whole::Whole,
 };
-use crate::model::{Batch, Millis, Point, curve};
+use crate::model::{Batch, Millis, Point, curve, redact};
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap},
     io,
     path::{Path, PathBuf},
@@ -157,7 +158,7 @@ impl Followed {
 
     fn follow(&mut self, name: String, path: PathBuf, format: Format, links: Links) {
         let mark = self.restored.remove(&name);
-        let whole = format.whole().then(|| Whole::new(path.clone(), links, mark.as_ref().map(Mark::readings)));
+        let whole = format.whole().then(|| Whole::new(path.clone(), links.clone(), mark.as_ref().map(Mark::readings)));
         let mut tail = Tail::new(path.clone(), links);
         let mut skip = 0;
         if let Some(mark) = mark.filter(|_| whole.is_none())
@@ -273,8 +274,9 @@ impl Followed {
             }
             self.known.insert(file.clone());
             let path = self.plan.root.join(&file);
-            match Format::of(&file, &tail::head(&path, Links::Refuse)) {
-                Ok(format) => self.follow(file.to_string_lossy().into_owned(), path, format, Links::Refuse),
+            let links = Links::Beneath(self.plan.root.clone());
+            match Format::of(&file, &tail::head(&path, &links)) {
+                Ok(format) => self.follow(file.to_string_lossy().into_owned(), path, format, links),
                 Err(why) => self.note(format!("{}: not read: {why}", file.display())),
             }
         }
@@ -322,6 +324,12 @@ impl Followed {
         if !self.counts.contains_key(&reading.key) && (self.counts.len() >= MAX_KEYS || reading.key.len() > MAX_KEY_BYTES) {
             self.note(format!("more than {MAX_KEYS} metrics, or a name over {MAX_KEY_BYTES} bytes; the others are not stored"));
             return;
+        }
+        let mut reading = reading;
+        if !self.counts.contains_key(&reading.key)
+            && let Cow::Owned(covered) = redact::ours().text(&reading.key)
+        {
+            reading.key = Arc::from(covered);
         }
         let count = self.counts.entry(Arc::clone(&reading.key)).or_default();
         *count += 1;

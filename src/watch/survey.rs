@@ -299,7 +299,7 @@ fn nearest(pattern: &str, proposals: &[Suggestion]) -> Vec<Suggestion> {
 
 impl Looked {
     fn new(name: &str, path: PathBuf, patterns: &Arc<Patterns>) -> Self {
-        let head = tail::head(&path, Links::Follow);
+        let head = tail::head(&path, &Links::Follow);
         let (kind, why) = match Format::of(&path, &head) {
             Ok(format) => (Some(format), None),
             Err(why) => (None, Some(format!("not read: {why}"))),

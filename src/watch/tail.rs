@@ -6,6 +6,7 @@
 //! Never blocks: anything but a regular file is refused, and a confined tail follows no symbolic link.
 
 use super::reader::HEAD_BYTES;
+use crate::beneath;
 use rustix::fs::OFlags;
 use std::{
     fs::{File, Metadata, OpenOptions},
@@ -72,13 +73,13 @@ pub struct Tail {
     align: bool,
 }
 
-/// Whether the last part of the path may be a symbolic link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether the path may hold symbolic links.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Links {
     /// The path is ours.
     Follow,
-    /// The path is a trial's.
-    Refuse,
+    /// The path is a trial's, below this directory: no link is followed on the way there either.
+    Beneath(PathBuf),
 }
 
 #[derive(Debug)]
@@ -126,9 +127,9 @@ impl Tail {
     pub fn look(&mut self, buffer: &mut Vec<u8>, mood: Mood, now: Instant) -> io::Result<Look> {
         buffer.clear();
         let mut look = Look::default();
-        let meta = match self.links {
+        let meta = match &self.links {
             Links::Follow => std::fs::metadata(&self.path),
-            Links::Refuse => std::fs::symlink_metadata(&self.path),
+            Links::Beneath(_) => std::fs::symlink_metadata(&self.path),
         };
         let meta = match meta {
             Ok(meta) => Some(meta),
@@ -230,19 +231,22 @@ impl Tail {
     }
 
     fn open_path(&self) -> io::Result<Option<(File, Metadata)>> {
-        open(&self.path, self.links)
+        open(&self.path, &self.links)
     }
 }
 
 /// Opens a regular file without blocking; nothing if it is not there.
 ///
 /// Errors: the file system's, or that it is something else.
-pub(super) fn open(path: &Path, links: Links) -> io::Result<Option<(File, Metadata)>> {
-    let mut flags = OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    if links == Links::Refuse {
-        flags |= OFlags::NOFOLLOW;
-    }
-    let file = match OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path) {
+pub(super) fn open(path: &Path, links: &Links) -> io::Result<Option<(File, Metadata)>> {
+    let opened = match links {
+        Links::Follow => {
+            let flags = OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+            OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)
+        }
+        Links::Beneath(root) => beneath::file(root, path.strip_prefix(root).unwrap_or(path)),
+    };
+    let file = match opened {
         Ok(file) => file,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
         Err(error) => return Err(error),
@@ -255,7 +259,7 @@ pub(super) fn open(path: &Path, links: Links) -> io::Result<Option<(File, Metada
 }
 
 /// First bytes of a file, for `Format::of`; empty if there are none yet, or it cannot be read.
-pub(super) fn head(path: &Path, links: Links) -> Vec<u8> {
+pub(super) fn head(path: &Path, links: &Links) -> Vec<u8> {
     let mut bytes = vec![0; HEAD_BYTES];
     let n = open(path, links).ok().flatten().and_then(|(file, _)| file.read_at(&mut bytes, 0).ok()).unwrap_or(0);
     bytes.truncate(n);

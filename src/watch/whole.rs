@@ -70,7 +70,7 @@ impl Whole {
     ///
     /// Errors: whatever opening or reading it gives.
     pub(super) fn look(&mut self, format: Format, patterns: &Arc<Patterns>, mood: Mood) -> io::Result<Option<State>> {
-        let Some((file, meta)) = tail::open(&self.path, self.links)? else { return Ok(None) };
+        let Some((file, meta)) = tail::open(&self.path, &self.links)? else { return Ok(None) };
         let stamp = Stamp::of(&meta);
         let again = self.tries > 0 && (self.tries < PATIENCE || mood == Mood::Final);
         if self.stamp == Some(stamp) && !again {

@@ -129,12 +129,13 @@ fn a_fact_that_could_not_be_read_back_is_not_written() {
     journal.append(Millis(1), &[created()]).unwrap();
     let before = bytes(dir.path());
     let run = TrialId(0).run(RunNo(1));
-    let bad = Event::RunEnded { run, seconds: f64::NAN, peak_memory_bytes: 0, self_reported: None, failure: None };
+    let bad = Event::RunEnded { run, seconds: f64::NAN, peak_memory_bytes: 0, self_reported: None, failure: None, artifacts: None };
     let error = journal.append(Millis(2), &[noted("fine"), bad]).unwrap_err();
     assert!(matches!(error, JournalError::Unwritable { .. }), "{error}");
     assert_eq!(bytes(dir.path()), before);
     // What JSON turns into null where null may stand is given back as it will be read.
-    let odd = Event::RunEnded { run, seconds: 1.0, peak_memory_bytes: 0, self_reported: Some(f64::INFINITY), failure: None };
+    let odd =
+        Event::RunEnded { run, seconds: 1.0, peak_memory_bytes: 0, self_reported: Some(f64::INFINITY), failure: None, artifacts: None };
     let records = journal.append(Millis(2), &[odd]).unwrap();
     assert!(matches!(records[0].event, Event::RunEnded { self_reported: None, .. }));
 }

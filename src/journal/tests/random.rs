@@ -55,6 +55,13 @@ fn number(rng: &mut Rng) -> f64 {
     }
 }
 
+/// Up to three flags of any kind.
+fn flags(rng: &mut Rng) -> Vec<Flag> {
+    let kinds = [FlagKind::Seed, FlagKind::Split, FlagKind::EvaluatorNamed];
+    let some = kinds.get(..rng.usize(..4)).unwrap_or_default();
+    some.iter().map(|flag| Flag { flag: *flag, only: rng.bool(), evidence: text(rng) }).collect()
+}
+
 /// Seconds of a run: sums of them stay finite, as those of real runs do.
 fn seconds(rng: &mut Rng) -> f64 {
     rng.f64() * 1e4
@@ -143,7 +150,7 @@ fn fact(study: &Study, rng: &mut Rng) -> Event {
         12 => Event::Revised { trial, revision, by, reason: some(rng, text), accepted: rng.bool() },
         13 => {
             let diff = DiffStat { files: rng.u32(..), added: rng.u32(..), removed: rng.u32(..) };
-            Event::Checked { trial, revision, commit: text(rng), tree: text(rng), diff, surface: some(rng, text) }
+            Event::Checked { trial, revision, commit: text(rng), tree: text(rng), diff, surface: some(rng, text), flags: flags(rng) }
         }
         14 => Event::Rejected { trial, failure: failure(rng) },
         15 => {
@@ -165,6 +172,7 @@ fn fact(study: &Study, rng: &mut Rng) -> Event {
             peak_memory_bytes: rng.u64(..),
             self_reported: some(rng, |rng| rng.f64()),
             failure: some(rng, failure),
+            artifacts: some(rng, text),
         },
         22 => Event::RunScored {
             run,
@@ -205,6 +213,17 @@ fn fact(study: &Study, rng: &mut Rng) -> Event {
                 Event::ReplicatesAsked { trial, runs: rng.u32(..9), certify: rng.bool() }
             } else {
                 Event::Marked { trial, pinned: rng.bool(), pruned: rng.bool() }
+            }
+        }
+        28 => {
+            if rng.bool() {
+                let (held_up, rerun) = (some(rng, Rng::bool), some(rng, number));
+                let (needed, way) = (some(rng, number), some(rng, number));
+                let (score, median, scale, z) = (number(rng), number(rng), number(rng), number(rng));
+                let implausible = Implausible { score, median, scale, scores: rng.u32(..), z, needed, way, held_up, rerun };
+                Event::SetAside { trial, implausible: Box::new(implausible) }
+            } else {
+                Event::Rerun { trial, held_up: rng.bool(), mean: number(rng), distance: number(rng), allowed: number(rng) }
             }
         }
         _ => {
