@@ -3,6 +3,7 @@
 //! that a command never blocks on its own output.
 
 use super::{LogPart, RunError, Stream};
+use crate::model::redact::{self, Redactor};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
@@ -100,21 +101,30 @@ impl Capture {
         })
     }
 
-    /// Drains a pipe until its last writer is gone; returns the last 64 KiB.
-    pub(super) fn drain(mut self, mut pipe: impl Read) -> Vec<u8> {
+    /// Drains a pipe until its last writer is gone; returns the last 64 KiB. Keys are covered before anything is kept.
+    ///
+    /// `quiet` says whether nothing came for a moment: then what might have been the beginning of a key is kept as it is.
+    pub(super) fn drain<P: Read>(mut self, mut pipe: P, redactor: &Redactor, mut quiet: impl FnMut(&P) -> bool) -> Vec<u8> {
+        let mut keys = redact::Stream::new(redactor);
         let mut buffer = vec![0; 64 << 10];
         loop {
+            if keys.waits() && quiet(&pipe) {
+                self.keep_on(keys.flush());
+            }
             match pipe.read(&mut buffer) {
-                Ok(0) => return self.last,
-                Ok(n) => {
-                    let bytes = buffer.get(..n).unwrap_or_default();
-                    self.remember(bytes);
-                    self.take(bytes);
-                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return self.last,
+                Ok(0) | Err(_) => {
+                    self.keep_on(keys.flush());
+                    return self.last;
+                }
+                Ok(n) => self.keep_on(keys.push(buffer.get(..n).unwrap_or_default())),
             }
         }
+    }
+
+    fn keep_on(&mut self, bytes: &[u8]) {
+        self.remember(bytes);
+        self.take(bytes);
     }
 
     fn remember(&mut self, bytes: &[u8]) {
@@ -253,7 +263,7 @@ pub fn read_pieces(pieces: &[Piece], from: u64, len: u64) -> io::Result<(u64, Ve
             start = *first;
         }
         let at = (start + bytes.len() as u64).saturating_sub(*first);
-        let mut file = match File::open(path) {
+        let mut file = match open_piece(path) {
             Ok(file) => file,
             // Rolled away since it was listed.
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
@@ -263,6 +273,14 @@ pub fn read_pieces(pieces: &[Piece], from: u64, len: u64) -> io::Result<(u64, Ve
         file.take((len - bytes.len() as u64).min(length - at)).read_to_end(&mut bytes)?;
     }
     Ok((start, bytes))
+}
+
+/// A log is ours; a name that leads elsewhere, or to a pipe, was put there by somebody else.
+fn open_piece(path: &Path) -> io::Result<File> {
+    use rustix::fs::OFlags;
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)
 }
 
 /// Returns at most `max` bytes from `offset`, counted in bytes that the command wrote; skips what is not kept.
@@ -283,7 +301,7 @@ mod tests {
     fn capture(text: &[u8], caps: Caps, allowance: u64) -> (tempfile::TempDir, Arc<Counters>) {
         let dir = tempfile::tempdir().unwrap();
         let counters = Counters::new(allowance);
-        Capture::create(dir.path(), Stream::Stdout, caps, counters.clone()).unwrap().drain(text);
+        Capture::create(dir.path(), Stream::Stdout, caps, counters.clone()).unwrap().drain(text, &Redactor::new([]), |_| false);
         (dir, counters)
     }
 
@@ -306,6 +324,16 @@ mod tests {
             assert_eq!(part.end, 26);
         }
         assert_eq!(counters.dropped[0].load(Ordering::Relaxed), 8);
+    }
+
+    #[test]
+    fn keys_are_covered_before_they_are_kept() {
+        let key = "sk-proj-0123456789abcdefghij";
+        let text = format!("{}{key}\nlast words: {key}", "x\n".repeat(40_000));
+        let (dir, counters) = capture(text.as_bytes(), Caps::USUAL, u64::MAX);
+        let log = fs::read_to_string(dir.path().join("stdout.log")).unwrap();
+        assert_eq!(log, text.replace(key, "[redacted]******************"));
+        assert_eq!(counters.written[0].load(Ordering::Relaxed), text.len() as u64, "places in the log stay true");
     }
 
     #[test]

@@ -248,7 +248,7 @@ mod tests {
                 Label::GateFailed,
                 "output_bytes: a file grew over 1 MiB: OSError: [Errno 27] File too large",
             ),
-            ("escape", code(1), format!("{trace}ValueError: \u{1b}[31mred\u{7}\n"), Label::Crashed, "ValueError: red (exit code 1)"),
+            ("escape", code(1), format!("{trace}ValueError: \u{1b}[31mred\u{7}\n"), Label::Crashed, "ValueError: red␇ (exit code 1)"),
         ] {
             let got = failure(&end, stderr.as_bytes()).unwrap();
             assert_eq!((got.label, got.detail.replace("  ", " ").as_str()), (label, detail), "{name}");

@@ -13,6 +13,7 @@ mod executor;
 pub mod interpreter;
 mod local;
 mod process;
+pub mod sandbox;
 pub mod setup;
 mod shim;
 pub mod slots;
@@ -23,6 +24,7 @@ pub mod time;
 pub use environment::{EnvPlan, environment};
 pub use executor::{Executor, LogPart, Observation, RunError, Stream};
 pub use local::Local;
+pub use sandbox::Sandbox;
 pub use shim::shim_main;
 pub use spec::{Spec, Status};
 
@@ -34,6 +36,8 @@ pub(crate) mod names {
     pub(crate) const CLAIM: &str = "claim";
     /// The supervisor and, once it runs, the command.
     pub(crate) const PID: &str = "pid.json";
+    /// Not empty once the command is in its sandbox.
+    pub(crate) const ENTERED: &str = "entered";
     /// How it ended: a preallocated slot of two checksummed copies.
     pub(crate) const STATUS: &str = "status.json";
     /// The wish to end it.

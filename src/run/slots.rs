@@ -2,6 +2,7 @@
 
 use crate::model::SlotInfo;
 use nvml_wrapper::{Nvml, error::NvmlError};
+use std::path::{Path, PathBuf};
 
 /// One GPU as the driver names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,38 @@ pub fn gpus() -> Result<Vec<Gpu>, String> {
 /// Returns the version of the NVIDIA driver; none without one.
 pub fn driver() -> Option<String> {
     Nvml::init().ok()?.sys_driver_version().ok()
+}
+
+/// Memory of a GPU and how many processes are on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// In use, in bytes.
+    pub used_bytes: u64,
+    /// All there is, in bytes.
+    pub total_bytes: u64,
+    /// Processes that compute or draw on it.
+    pub processes: usize,
+}
+
+/// The memory of a GPU; none when the driver does not say.
+pub fn memory(uuid: &str) -> Option<Memory> {
+    let nvml = Nvml::init().ok()?;
+    let device = nvml.device_by_uuid(uuid).ok()?;
+    let memory = device.memory_info().ok()?;
+    let processes = device.running_compute_processes_count().ok()? + device.running_graphics_processes_count().unwrap_or(0);
+    Some(Memory { used_bytes: memory.used, total_bytes: memory.total, processes: processes as usize })
+}
+
+/// Device files that runs on these GPUs use; none without a driver.
+pub fn devices(uuids: &[String]) -> Vec<PathBuf> {
+    let Ok(nvml) = Nvml::init() else { return Vec::new() };
+    let numbers: Vec<u32> = uuids.iter().filter_map(|uuid| nvml.device_by_uuid(uuid.as_str()).ok()?.minor_number().ok()).collect();
+    if numbers.is_empty() {
+        return Vec::new();
+    }
+    let common = ["nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset", "nvidia-caps"].map(str::to_owned);
+    let own = numbers.into_iter().map(|n| format!("nvidia{n}"));
+    common.into_iter().chain(own).map(|name| Path::new("/dev").join(name)).filter(|p| p.exists()).collect()
 }
 
 fn said(error: &NvmlError) -> String {

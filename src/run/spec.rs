@@ -1,5 +1,6 @@
 //! What to run, and how it ended: the two ends of a run directory.
 
+use super::Sandbox;
 use crate::model::{Failure, Millis};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -30,8 +31,12 @@ pub struct Spec {
     pub watched_dirs: Vec<PathBuf>,
     /// Ended as stalled after so many seconds with neither output nor 1 % of a processor.
     pub stall_secs: Option<f64>,
-    /// Files locked for the life of the shim, one per GPU.
-    pub gpu_locks: Vec<PathBuf>,
+    /// Files locked for the life of the shim: one per GPU, and one for the user of its sandbox.
+    #[serde(alias = "gpu_locks")]
+    pub locks: Vec<PathBuf>,
+    /// What contains it; none for commands of the user's own, which are not contained.
+    #[serde(default)]
+    pub sandbox: Option<Sandbox>,
 }
 
 /// How a run ended; `status.json` in the run directory, written by the shim.

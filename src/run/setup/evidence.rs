@@ -60,7 +60,11 @@ fn clean(line: &str) -> String {
 
 /// The failure in one sentence; `how` is the supervisor's word for it.
 pub fn words(what: &str, how: &Failure, exit_code: Option<i32>, wall: Duration, seconds: f64, log: &str) -> String {
-    let lines = last_lines(log, 40);
+    let mut lines = last_lines(log, 40);
+    if how.label == Label::TimedOut {
+        // The shell's word on what we ended.
+        lines.retain(|l| l.trim() != "Terminated");
+    }
     let marked = |l: &&String| ["ERROR:", "error:", "Error:", "× ", "fatal:"].iter().any(|m| l.trim_start().starts_with(m)) || named(l);
     let said = lines.iter().rev().find(marked).or(lines.last()).map(|l| l.trim().to_owned());
     let after = time::words(time::seconds(seconds));

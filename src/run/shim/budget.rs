@@ -2,7 +2,7 @@
 
 use super::{limits, tree};
 use crate::{
-    model::{Failure, Label},
+    model::{Failure, Label, Tier},
     run::{
         Spec,
         capture::Counters,
@@ -16,6 +16,7 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, WaitStatus},
 };
 use std::{
+    collections::BTreeSet,
     os::fd::OwnedFd,
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
@@ -99,12 +100,15 @@ impl Watch<'_> {
                     if end.is_none()
                         && let Some(failure) = self.reason_to_end()
                     {
-                        let at_once = failure.label == Label::OutOfMemory || grace.is_zero();
+                        let at_once = matches!(failure.label, Label::OutOfMemory | Label::Crashed) || grace.is_zero();
                         ending = Some(Ending { failure, since: boottime(), took: None });
                         if at_once {
                             return (kill(id, end), ending);
                         }
-                        end_gently(id, pid);
+                        match self.spec.sandbox.as_ref().map(|s| s.tier) {
+                            Some(Tier::A) => end_gently_inside(id),
+                            _ => end_gently(id, pid),
+                        }
                     }
                 }
             }
@@ -151,6 +155,18 @@ fn end_gently(id: Identity, pid: Option<Pid>) {
     let to_group = pid.filter(|_| process::stat(id.pid).is_some_and(|s| s.group == id.pid));
     if to_group.is_none_or(|p| rustix::process::kill_process_group(p, Signal::TERM).is_err()) {
         id.signal(Signal::TERM);
+    }
+}
+
+/// TERM to the groups inside of namespaces. What holds them, the command itself and its child, would end at once and take
+/// all others with it.
+fn end_gently_inside(id: Identity) {
+    let tree = process::descendants(id.pid);
+    let holders: Vec<u32> = tree.iter().filter(|s| s.parent == id.pid).map(|s| s.id.pid).collect();
+    let inside = tree.iter().filter(|s| !holders.contains(&s.id.pid));
+    let groups: BTreeSet<u32> = inside.map(|s| s.group).filter(|g| tree.iter().any(|s| s.id.pid == *g && s.id.pid != id.pid)).collect();
+    for group in groups.into_iter().filter_map(|g| Pid::from_raw(i32::try_from(g).ok()?)) {
+        let _ = rustix::process::kill_process_group(group, Signal::TERM);
     }
 }
 

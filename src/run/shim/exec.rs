@@ -1,12 +1,15 @@
 //! The last stage: a session of its own, limits that only the process itself can set, then `/bin/sh -c command`.
 
 use super::{super::names, guard, say};
-use crate::run::{Spec, durable};
+use crate::run::{
+    Spec, durable,
+    sandbox::{self, Sandbox},
+};
 use rustix::process::{Resource, Rlimit, Signal};
-use std::{os::unix::process::CommandExt, path::Path, process::Command, sync::Arc};
+use std::{fs::File, path::Path, sync::Arc};
 
 /// Becomes the command; returns only when that fails.
-pub(super) fn run(dir: &Path) -> i32 {
+pub(super) fn run(dir: &Path, group: Option<&Path>) -> i32 {
     let Some(spec) = durable::read_json::<Spec>(&dir.join(names::SPEC)) else {
         say("spec.json is not readable");
         return 126;
@@ -25,9 +28,24 @@ pub(super) fn run(dir: &Path) -> i32 {
         let _ = signal_hook::flag::register(signal, Arc::default());
     }
     guard::ignore_signals();
+    if let Some(door) = group {
+        // A limit that is not to be had is kept by the supervisor's own watch.
+        let _ = std::fs::write(door, "0");
+    }
     // When memory runs out, the kernel shall take the run and not the engine.
     let _ = std::fs::write("/proc/self/oom_score_adj", "500");
-    let error = Command::new("/bin/sh").arg("-c").arg(&spec.command).exec();
-    say(&format!("could not start /bin/sh: {error}"));
-    126
+    let entered = match File::create(dir.join(names::ENTERED)) {
+        Ok(file) => file,
+        Err(error) => return said(Err(error)),
+    };
+    let none = Sandbox::none();
+    said(sandbox::enter(entered, &spec.cwd, spec.sandbox.as_ref().unwrap_or(&none), &sandbox::Then::Command(spec.command)))
+}
+
+/// The exit code of a process that did not become the command.
+pub(super) fn said(result: std::io::Result<i32>) -> i32 {
+    result.unwrap_or_else(|error| {
+        say(&format!("the command was not started: {error}"));
+        126
+    })
 }

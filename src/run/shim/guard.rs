@@ -1,13 +1,13 @@
 //! The first stage. It claims the directory, starts the supervisor and waits; if the supervisor dies without a status, it
 //! ends what remains of the run and writes the status itself.
 
-use super::{Claim, EXIT_BROKEN, EXIT_TAKEN, PidFile, own_program, say, tree};
+use super::{Claim, EXIT_BROKEN, EXIT_TAKEN, PidFile, gpu_lock, own_program, say, tree};
 use crate::{
     model::{Failure, Label},
     run::{
-        Status, durable, evidence, names,
+        Spec, Status, durable, evidence, local, names,
         process::{self, Identity},
-        status_file,
+        sandbox, status_file,
         time::boottime,
     },
 };
@@ -54,7 +54,7 @@ pub(super) fn run(dir: &Path) -> i32 {
     if status_file::read(&dir.join(names::STATUS)).is_some() {
         return 0;
     }
-    let clean = tree::end_all(&mut |_, _| {});
+    let clean = tree::end_all(&mut |_, _| {}) & end_user(dir);
     let how = ended_by.unwrap_or_else(|| "ended without a status, see shim.log".to_owned());
     let left = if clean { "" } else { "; some of its processes did not end" };
     let status = lost(dir, format!("the supervisor {how}{left}"), claim.boot_id, began);
@@ -65,6 +65,21 @@ pub(super) fn run(dir: &Path) -> i32 {
             say(&format!("could not write {}: {error}", path.display()));
             EXIT_BROKEN
         }
+    }
+}
+
+/// Ends what a run with a user of its own has left. Its supervisor is dead, and with it the claim to that user: whoever has
+/// it now would be hit, so nothing is done unless the claim can be had.
+fn end_user(dir: &Path) -> bool {
+    let Some(spec) = durable::read_json::<Spec>(&dir.join(names::SPEC)) else { return true };
+    let Some(sandbox) = &spec.sandbox else { return true };
+    if let Some(group) = sandbox::Group::make(&local::mark(dir), None, sandbox.processes) {
+        group.end();
+    }
+    let Some(user) = sandbox.user else { return true };
+    match gpu_lock::try_all(&spec.locks, &spec.label) {
+        Ok(gpu_lock::Try::Held(_locks)) => sandbox::end_leftovers(user),
+        _ => true,
     }
 }
 

@@ -30,6 +30,7 @@ const TICKS_PER_SEC: f64 = 100.0;
 /// Watches the tree below the calling process.
 pub(super) struct Meter {
     memory_limit: Option<u64>,
+    process_limit: Option<usize>,
     stall: Option<Duration>,
     next: Duration,
     /// When the slow, exact look at the memory of several processes is due.
@@ -52,6 +53,7 @@ impl Meter {
         // The first looks come soon, for runs of a second.
         Self {
             memory_limit: spec.memory_bytes,
+            process_limit: spec.sandbox.as_ref().and_then(|s| usize::try_from(s.processes).ok()),
             stall: spec.stall_secs.map(time::seconds),
             next: at + MEMORY_EVERY / 10,
             next_exact: at,
@@ -67,6 +69,9 @@ impl Meter {
             return None;
         }
         let tree = process::descendants(std::process::id());
+        if let Some(limit) = self.process_limit.filter(|limit| tree.len() > *limit) {
+            return Some(Failure::new(Label::Crashed, format!("{} processes, over the limit of {limit}", tree.len())));
+        }
         let (mut anonymous, mut shared, mut high) = (0u64, 0u64, 0u64);
         for memory in tree.iter().filter_map(|s| process::memory(s.id.pid)) {
             anonymous = anonymous.saturating_add(memory.anonymous);

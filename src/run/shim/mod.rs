@@ -3,20 +3,23 @@
 //! ```text
 //! shim DIR              guard: own session, claims the directory, writes the status if the supervisor dies
 //! shim --supervise DIR  supervisor: limits, logs, budget, status
-//! shim --exec DIR       becomes `/bin/sh -c command` in a session of its own
+//! shim --exec DIR       becomes `/bin/sh -c command` in a session and a sandbox of its own
+//! shim --inside PLAN    the same, within the namespaces of bubblewrap
+//! shim --probe PLAN     tries in a sandbox what it must refuse
 //! ```
 //! Guard and supervisor are both child subreapers: whatever of the two is killed, the other one gets the orphans and
 //! ends them. If both are, the engine finds the leftovers by their environment.
 
 mod budget;
 mod exec;
+mod gpu_gate;
 mod gpu_lock;
 mod guard;
 mod limits;
 mod supervise;
 mod tree;
 
-use super::process::Identity;
+use super::{process::Identity, sandbox};
 use crate::model::Millis;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -58,14 +61,19 @@ pub(super) struct CommandId {
 pub fn shim_main(args: &[OsString]) -> i32 {
     let (stage, dir) = match args {
         [dir] => ("", dir),
-        [stage, dir] => (stage.to_str().unwrap_or("?"), dir),
+        [stage, dir] | [stage, dir, _] => (stage.to_str().unwrap_or("?"), dir),
         _ => ("?", &OsString::new()),
     };
+    if matches!(stage, "" | "--probe") {
+        close_inherited();
+    }
     let dir = PathBuf::from(dir);
     match stage {
         "" => guard::run(&dir),
         "--supervise" => supervise::run(&dir),
-        "--exec" => exec::run(&dir),
+        "--exec" => exec::run(&dir, args.get(2).map(Path::new)),
+        "--inside" => exec::said(sandbox::inside(&dir)),
+        "--probe" => exec::said(sandbox::probe::run(&dir.to_string_lossy())),
         _ => {
             say("usage: trialdeck shim DIR");
             2
@@ -73,9 +81,24 @@ pub fn shim_main(args: &[OsString]) -> i32 {
     }
 }
 
+/// Closes all but the standard streams: a file, socket or directory that is open in the shell which started the engine would
+/// reach every run, past all walls.
+fn close_inherited() {
+    let open: Vec<i32> = std::fs::read_dir("/proc/self/fd")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    for fd in open.into_iter().filter(|fd| *fd > 2) {
+        // The directory itself is closed already.
+        let _ = nix::unistd::close(fd);
+    }
+}
+
 /// One line for `shim.log`, or for the command's log in the last stage.
 fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "trialdeck shim: {text}");
+    let _ = writeln!(std::io::stderr(), "trialdeck shim: {}", crate::model::Safe::line(&crate::model::redact::ours().text(text)));
 }
 
 /// This program; by its path, so that a process list reads well, unless an upgrade took the file away.

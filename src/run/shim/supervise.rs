@@ -1,14 +1,15 @@
 //! The second stage: starts the command, keeps its limits, takes its logs, ends its whole tree and writes the status.
 
-use super::{Claim, CommandId, EXIT_BROKEN, PidFile, RUN_VARIABLE, budget, gpu_lock, guard, limits, own_program, say, tree};
+use super::{Claim, CommandId, EXIT_BROKEN, PidFile, RUN_VARIABLE, budget, gpu_gate, gpu_lock, guard, limits, own_program, say, tree};
 use crate::{
-    model::{Failure, Label},
+    model::{Failure, Label, redact},
     run::{
         Spec, Status, Stream,
         capture::{Caps, Capture, Counters},
         durable::{self, Keep},
         evidence, local, names,
         process::{self, Identity},
+        sandbox,
         status_file::Slot,
         time::{boottime, now},
     },
@@ -19,7 +20,7 @@ use std::{
     os::{fd::OwnedFd, unix::process::CommandExt},
     path::Path,
     process::{Child, Command, Stdio},
-    sync::{Arc, atomic::AtomicBool, mpsc},
+    sync::{Arc, LazyLock, atomic::AtomicBool, mpsc},
     thread,
     time::Duration,
 };
@@ -74,11 +75,17 @@ fn supervise(dir: &Path, asked_to_end: &AtomicBool) -> io::Result<()> {
             return slot.write(&status);
         }
     };
+    // What a run before this one left, if both of its supervisors were killed.
+    let user = spec.sandbox.as_ref().and_then(|s| s.user);
+    if let Some(user) = user {
+        sandbox::end_leftovers(user);
+    }
+    let group = spec.sandbox.as_ref().and_then(|s| sandbox::Group::make(&local::mark(dir), spec.memory_bytes, s.processes));
     let counters = Counters::new(spec.output_bytes.unwrap_or(u64::MAX).max(budget::LOG_FLOOR));
     let captures = [Stream::Stdout, Stream::Stderr].map(|s| Capture::create(dir, s, Caps::USUAL, counters.clone()));
     let files = limits::Files::watch(&spec);
     let (oom_before, begin) = (process::oom_kills(), boottime());
-    let mut child = match start(dir, &spec) {
+    let mut child = match start(dir, &spec, group.as_ref()) {
         Ok(child) => child,
         Err(failure) => {
             status.failure = Some(failure);
@@ -89,7 +96,7 @@ fn supervise(dir: &Path, asked_to_end: &AtomicBool) -> io::Result<()> {
     let command = CommandId { id, started: now() };
     (status.pid, status.pid_start, status.started) = (Some(id.pid), Some(id.start), Some(command.started));
     durable::write_json(&pid_path, &PidFile { supervisor: own, command: Some(command) }, Keep::Whole)?;
-    let drained = drain(captures, &mut child);
+    let drained = drain(captures, &mut child, &spec);
     slot.sync(&status_path)?;
 
     let mut watch =
@@ -97,7 +104,11 @@ fn supervise(dir: &Path, asked_to_end: &AtomicBool) -> io::Result<()> {
     let (end, ending) = watch.until_end(id);
     let peak = watch.meter.peak;
     status.seconds = boottime().saturating_sub(begin).as_secs_f64();
-    let clean = tree::end_all(&mut |_, _| {});
+    let mut clean = tree::end_all(&mut |_, _| {});
+    clean &= group.as_ref().is_none_or(sandbox::Group::end);
+    if let Some(user) = user {
+        clean &= sandbox::end_leftovers(user);
+    }
     let mut stderr = Vec::new();
     for (stream, last) in (0..2).filter_map(|_| drained.recv_timeout(LOG_PATIENCE).ok()) {
         if stream == Stream::Stderr {
@@ -109,6 +120,7 @@ fn supervise(dir: &Path, asked_to_end: &AtomicBool) -> io::Result<()> {
     (status.exit_code, status.signal) = end.map_or((None, None), |e| (e.exit_status(), e.terminating_signal()));
     status.failure = match ending {
         Some(ending) => Some(ending.words(&spec)),
+        None if spec.sandbox.is_some() && !entered(dir) => Some(not_entered(&stderr)),
         None => judge(&stderr, &spec, &status, process::oom_kills() > oom_before),
     };
     if !clean {
@@ -123,26 +135,35 @@ fn supervise(dir: &Path, asked_to_end: &AtomicBool) -> io::Result<()> {
     slot.write(&status)
 }
 
-/// Waits until all GPUs are free; says in a file what it waits for.
+/// Waits until all GPUs are free and hold no memory that is nobody's; says in a file what it waits for.
 fn wait_for_gpus(dir: &Path, spec: &Spec, asked_to_end: &AtomicBool) -> Result<Vec<File>, Failure> {
     let note = dir.join(names::WAITING);
-    let mut said = String::new();
+    let (mut said, mut looks) = (String::new(), 0);
+    let mut say_once = |words: String| {
+        if words != said {
+            let _ = durable::write(&note, words.as_bytes(), Keep::Whole);
+            said = words;
+        }
+    };
     loop {
         if let Some(why) = budget::wish(dir, asked_to_end) {
             return Err(why);
         }
-        match gpu_lock::try_all(&spec.gpu_locks, &format!("{}, supervisor pid {}", spec.label, std::process::id())) {
+        match gpu_lock::try_all(&spec.locks, &format!("{}, supervisor pid {}", spec.label, std::process::id())) {
             Ok(gpu_lock::Try::Held(locks)) => {
-                if !said.is_empty() {
+                let Some(held) = gpu_gate::look(&spec.locks) else {
                     let _ = fs::remove_file(&note);
+                    return Ok(locks);
+                };
+                looks += 1;
+                if looks >= gpu_gate::LOOKS {
+                    say_once(held);
                 }
-                return Ok(locks);
+                drop(locks);
+                thread::sleep(GPU_TICK * 5);
             }
             Ok(gpu_lock::Try::Busy(words)) => {
-                if words != said {
-                    let _ = durable::write(&note, words.as_bytes(), Keep::Whole);
-                    said = words;
-                }
+                say_once(words);
                 thread::sleep(GPU_TICK);
             }
             Err(error) => return Err(Failure::new(Label::Infrastructure, format!("could not lock a GPU's file: {error}"))),
@@ -150,7 +171,7 @@ fn wait_for_gpus(dir: &Path, spec: &Spec, asked_to_end: &AtomicBool) -> Result<V
     }
 }
 
-fn start(dir: &Path, spec: &Spec) -> Result<Child, Failure> {
+fn start(dir: &Path, spec: &Spec, group: Option<&sandbox::Group>) -> Result<Child, Failure> {
     if !spec.cwd.is_dir() {
         return Err(Failure::new(Label::Infrastructure, format!("the working directory {} is not there", spec.cwd.display())));
     }
@@ -162,6 +183,7 @@ fn start(dir: &Path, spec: &Spec) -> Result<Child, Failure> {
         .arg0("trialdeck")
         .args(["shim", "--exec"])
         .arg(dir)
+        .args(group.map(sandbox::Group::door))
         .envs(&spec.env)
         .env(RUN_VARIABLE, local::mark(dir))
         .current_dir(&spec.cwd)
@@ -173,15 +195,19 @@ fn start(dir: &Path, spec: &Spec) -> Result<Child, Failure> {
 }
 
 /// Takes both logs in threads; each hands over the end of its stream.
-fn drain(captures: [io::Result<Capture>; 2], child: &mut Child) -> mpsc::Receiver<(Stream, Vec<u8>)> {
+fn drain(captures: [io::Result<Capture>; 2], child: &mut Child, spec: &Spec) -> mpsc::Receiver<(Stream, Vec<u8>)> {
+    // Made in their threads: the command does not wait for it.
+    let env = spec.env.clone();
+    let redactor = Arc::new(LazyLock::new(move || redact::ours_and(&env)));
     let (done, drained) = mpsc::channel();
     let pipes = [(Stream::Stdout, child.stdout.take().map(OwnedFd::from)), (Stream::Stderr, child.stderr.take().map(OwnedFd::from))];
     for (capture, (stream, pipe)) in captures.into_iter().zip(pipes) {
         let Some(mut pipe) = pipe.map(File::from) else { continue };
         let done = done.clone();
+        let redactor = Arc::clone(&redactor);
         thread::spawn(move || {
             let last = match capture {
-                Ok(capture) => capture.drain(pipe),
+                Ok(capture) => capture.drain(pipe, &redactor, quiet),
                 // The log cannot be written; the command must not block on it.
                 Err(error) => {
                     say(&format!("a log cannot be written: {error}"));
@@ -193,6 +219,13 @@ fn drain(captures: [io::Result<Capture>; 2], child: &mut Child) -> mpsc::Receive
         });
     }
     drained
+}
+
+/// Whether nothing is to be read from a pipe for a moment.
+fn quiet(pipe: &File) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let moment = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+    poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&moment)) == Ok(0)
 }
 
 /// Why the command failed when nobody ended it.
@@ -211,6 +244,18 @@ fn judge(stderr: &[u8], spec: &Spec, status: &Status, kernel_oom: bool) -> Optio
         Some(failure) => Some(failure),
         None => spec.output_bytes.filter(|limit| status.file_bytes > *limit).map(|limit| limits::output_failure(status.file_bytes, limit)),
     }
+}
+
+/// Whether the command was in its sandbox; nothing that runs inside can pretend it was not.
+fn entered(dir: &Path) -> bool {
+    fs::metadata(dir.join(names::ENTERED)).is_ok_and(|meta| meta.len() > 0)
+}
+
+fn not_entered(stderr: &[u8]) -> Failure {
+    let text = String::from_utf8_lossy(stderr);
+    let why = text.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("it said nothing");
+    let why = why.trim_start_matches("trialdeck shim: ");
+    Failure::new(Label::Infrastructure, format!("the sandbox could not be entered: {}", crate::model::Safe::line(why)))
 }
 
 fn disk_full(path: &Path) -> bool {
