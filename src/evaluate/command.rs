@@ -81,7 +81,8 @@ pub fn spec(pristine: &Pristine, dir: &Path, plan: &Plan) -> Result<Spec, Evalua
         output_bytes: Some(SCRATCH_BYTES),
         watched_dirs: vec![home, tmp],
         stall_secs: None,
-        gpu_locks: Vec::new(),
+        locks: Vec::new(),
+        sandbox: None,
     })
 }
 

@@ -31,11 +31,36 @@ pub(super) fn one_object(stdout: &[u8]) -> Result<Map<String, Value>, String> {
             _ => format!("the evaluator printed `{}`, not one JSON object; logs belong on standard error", shown(&text)),
         });
     };
+    if let Some(key) = repeated_key(text.get(..values.byte_offset()).unwrap_or_default()) {
+        return Err(format!("the evaluator's JSON object has `{}` twice", shown(&key)));
+    }
     match rest {
         "" => Ok(object),
         _ if rest.starts_with('{') => Err("the evaluator printed two JSON objects; one is expected".into()),
         _ => Err(format!("the evaluator printed more than its JSON object: `{}`; logs belong on standard error", shown(rest))),
     }
+}
+
+/// The first key that an object has twice, where a reader would silently take the last.
+fn repeated_key(object: &str) -> Option<String> {
+    struct Keys;
+    impl<'de> serde::de::Visitor<'de> for Keys {
+        type Value = Option<String>;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let (mut seen, mut twice) = (std::collections::BTreeSet::new(), None);
+            while let Some(key) = map.next_key::<String>()? {
+                map.next_value::<serde::de::IgnoredAny>()?;
+                if !seen.insert(key.clone()) {
+                    twice.get_or_insert(key);
+                }
+            }
+            Ok(twice)
+        }
+    }
+    serde::Deserializer::deserialize_map(&mut serde_json::Deserializer::from_str(object), Keys).ok().flatten()
 }
 
 /// The NaN or infinity behind a value of `one_object`.

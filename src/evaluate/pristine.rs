@@ -8,6 +8,7 @@
 //! manifest.json    what all of it must be
 //! ```
 
+use super::fingerprint::{self, Stamp};
 use crate::{
     model::{Failure, Label, Safe},
     run::durable::{self, Keep},
@@ -17,7 +18,7 @@ use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
     fs::{self, File, Permissions},
-    io::{self, Read},
+    io,
     os::unix::fs::{MetadataExt, PermissionsExt, symlink},
     path::{Component, Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -72,18 +73,18 @@ enum Entry {
     Link { target: String },
 }
 
-/// What the file system says of an unchanged file: only root can forge the change time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    bytes: u64,
-    mode: u32,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
 type Manifest = BTreeMap<String, Entry>;
+
+/// What a whole reading found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whole {
+    /// How many files the list has.
+    pub files: usize,
+    /// One hash of the list.
+    pub digest: Option<String>,
+    /// Each path that is not what it must be, and what is wrong with it.
+    pub wrong: Vec<(String, String)>,
+}
 
 /// The evaluator's copy.
 #[derive(Debug)]
@@ -155,7 +156,7 @@ impl Pristine {
             }
             let meta = fs::symlink_metadata(&path).map_err(|e| EvaluateError::io("read", &path, e))?;
             manifest.insert(name.clone(), entry(&path, &meta)?);
-            stamps.insert(name, stamp(&meta));
+            stamps.insert(name, Stamp::of(&meta));
         }
         if public.is_dir() {
             protect_directories(&public)?;
@@ -164,6 +165,35 @@ impl Pristine {
         durable::write_json(&path, &manifest, Keep::Durable).map_err(|e| EvaluateError::io("write", &path, e))?;
         *self.sealed.lock().unwrap_or_else(PoisonError::into_inner) = Some((manifest, stamps));
         Ok(())
+    }
+
+    /// One hash of the whole list; none before it is sealed.
+    pub fn digest(&self) -> Option<String> {
+        let sealed = self.sealed.lock().unwrap_or_else(PoisonError::into_inner);
+        let (manifest, _) = sealed.as_ref()?;
+        Some(fingerprint::hex(&Sha256::digest(serde_json::to_vec(manifest).ok()?)))
+    }
+
+    /// Reads every file and compares it with the list at `root`.
+    ///
+    /// Errors: `NotSealed`, and what cannot be listed.
+    pub fn read_whole(root: &Path) -> Result<Whole, EvaluateError> {
+        let Some(manifest) = durable::read_json::<Manifest>(&root.join("manifest.json")) else {
+            return Err(EvaluateError::NotSealed { root: root.to_owned() });
+        };
+        let pristine = Self { root: root.to_owned(), sealed: Mutex::new(Some((manifest.clone(), BTreeMap::new()))) };
+        let mut wrong = Vec::new();
+        let found: BTreeMap<_, _> = pristine.list()?.into_iter().map(|(name, path, meta)| (name, (path, meta))).collect();
+        for (name, want) in &manifest {
+            match found.get(name).map(|(path, meta)| entry(path, meta)) {
+                None => wrong.push((name.clone(), "is gone".to_owned())),
+                Some(Err(error)) => wrong.push((name.clone(), error.to_string())),
+                Some(Ok(now)) if now != *want => wrong.push((name.clone(), "was changed".to_owned())),
+                Some(Ok(_)) => {}
+            }
+        }
+        wrong.extend(found.keys().filter(|name| !manifest.contains_key(*name)).map(|name| (name.clone(), "is new".to_owned())));
+        Ok(Whole { files: manifest.len(), digest: pristine.digest(), wrong })
     }
 
     /// Compares everything with the list; files that the file system says are unchanged are not read again.
@@ -182,13 +212,13 @@ impl Pristine {
                 return Err(tampered(&name, "is new; an evaluator may write to $TMPDIR only"));
             };
             seen += 1;
-            if stamps.get(&name) == Some(&stamp(&meta)) {
+            if stamps.get(&name) == Some(&Stamp::of(&meta)) {
                 continue;
             }
             if entry(&path, &meta).map_err(unreadable)? != *want {
                 return Err(tampered(&name, "was changed"));
             }
-            stamps.insert(name, stamp(&meta));
+            stamps.insert(name, Stamp::of(&meta));
         }
         if seen < manifest.len() {
             let gone = manifest.keys().find(|name| fs::symlink_metadata(self.root.join(name)).is_err());
@@ -223,33 +253,11 @@ fn entry(path: &Path, meta: &fs::Metadata) -> Result<Entry, EvaluateError> {
         let target = fs::read_link(path).map_err(|e| EvaluateError::io("read", path, e))?;
         return Ok(Entry::Link { target: target.to_string_lossy().into_owned() });
     }
-    let mut hash = Sha256::new();
-    let mut bytes = 0;
-    if meta.is_file() {
-        let mut file = File::open(path).map_err(|e| EvaluateError::io("read", path, e))?;
-        let mut buffer = vec![0; 128 << 10];
-        loop {
-            let n = file.read(&mut buffer).map_err(|e| EvaluateError::io("read", path, e))?;
-            if n == 0 {
-                break;
-            }
-            hash.update(buffer.get(..n).unwrap_or_default());
-            bytes += n as u64;
-        }
-    }
-    let sha256 = hash.finalize().iter().map(|b| format!("{b:02x}")).collect();
+    let (sha256, bytes) = match meta.is_file() {
+        true => File::open(path).and_then(|file| fingerprint::of_file(&file)).map_err(|e| EvaluateError::io("read", path, e))?,
+        false => (String::new(), 0),
+    };
     Ok(Entry::File { sha256, bytes, executable: meta.mode() & 0o111 != 0 })
-}
-
-fn stamp(meta: &fs::Metadata) -> Stamp {
-    Stamp {
-        device: meta.dev(),
-        inode: meta.ino(),
-        bytes: meta.len(),
-        mode: meta.mode(),
-        modified: (meta.mtime(), meta.mtime_nsec()),
-        changed: (meta.ctime(), meta.ctime_nsec()),
-    }
 }
 
 fn copy(source: &Path, to: &Path, depth: u32) -> Result<(), EvaluateError> {

@@ -5,7 +5,7 @@ use super::{
     json,
 };
 use crate::{
-    model::{Failure, GateResult, Label},
+    model::{Failure, GateResult, Label, redact},
     run::{Status, durable},
 };
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,8 @@ use std::{collections::BTreeMap, io, path::Path};
 pub const STDOUT_MAX: usize = 1 << 20;
 /// Metrics that are kept beside the score: an event must stay small.
 const METRICS_MAX: usize = 64;
+/// A larger score is none: its square would be no number, and with it no noise and no comparison.
+const SCORE_MAX: f64 = 1e150;
 const FILE: &str = "evaluation.json";
 
 /// What the harness measured itself; it wins over anything that an evaluator prints under the same key.
@@ -64,6 +66,9 @@ pub struct Evaluation {
     pub gates: Vec<GateResult>,
     /// Why there is no score.
     pub failure: Option<Failure>,
+    /// The sha256 of each artifact that was scored, by its path.
+    #[serde(default)]
+    pub artifacts: BTreeMap<String, String>,
 }
 
 impl Evaluation {
@@ -74,7 +79,9 @@ impl Evaluation {
 
     /// Writes it durably into the run directory.
     pub fn save(&self, run_dir: &Path) -> io::Result<()> {
-        durable::write_json(&run_dir.join(FILE), self, durable::Keep::Durable)
+        let mut value = serde_json::to_value(self)?;
+        redact::ours().value(&mut value);
+        durable::write_json(&run_dir.join(FILE), &value, durable::Keep::Durable)
     }
 
     /// Reads what `save` wrote; none when it is not there whole.
@@ -90,6 +97,10 @@ impl Evaluation {
         let (gates, missed) = gates::check(&rules.gates, &values);
         let failure = match score {
             None => Some(Failure::new(Label::InvalidScore, format!("`{}` has no value", rules.metric))),
+            Some(v) if v.abs() > SCORE_MAX => {
+                let detail = format!("`{}` is {v:e}: too large to be compared with anything", rules.metric);
+                Some(Failure::new(Label::InvalidScore, detail))
+            }
             Some(_) => missed,
         };
         values.remove(&rules.metric);
@@ -97,7 +108,7 @@ impl Evaluation {
             values.remove(&key);
         }
         let metrics = values.into_iter().filter(|(_, v)| v.is_finite()).take(METRICS_MAX).collect();
-        Self { score: score.filter(|_| failure.is_none()), metrics, holdout, gates, failure }
+        Self { score: score.filter(|_| failure.is_none()), metrics, holdout, gates, failure, artifacts: BTreeMap::new() }
     }
 }
 
