@@ -2,10 +2,13 @@
 //!
 //! All of it happens in a directory beside the final one, which gets its name last: a study exists whole or not at all.
 
+use super::building::{self, Building};
 use super::clock::now;
 use super::environment;
 use super::grants::{self, Grant};
+use super::inference;
 use super::layout::Layout;
+use super::overlap;
 use super::study_file::{self, Choices};
 use crate::evaluate::Pristine;
 use crate::journal::{Journal, head};
@@ -17,7 +20,6 @@ use anyhow::Context;
 use std::{
     collections::BTreeSet,
     fs,
-    os::unix::fs::PermissionsExt,
     path::{Component, Path, PathBuf},
     time::Duration,
 };
@@ -40,6 +42,16 @@ pub struct Plan<'a> {
     pub cache: Option<&'a Path>,
     /// Tells a person what takes long.
     pub say: &'a dyn Fn(&str),
+    /// The signal by which the making was told to end.
+    pub told_to_end: &'a dyn Fn() -> Option<i32>,
+}
+
+/// The making was told to end: nothing of it is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("told to end while the study was made: nothing of it is left, and nothing was started")]
+pub struct ToldToEnd {
+    /// By which signal.
+    pub signal: i32,
 }
 
 /// A study that was made.
@@ -60,17 +72,13 @@ pub fn create(plan: &Plan<'_>) -> anyhow::Result<Made> {
     if dir.symlink_metadata().is_ok() {
         anyhow::bail!("there is a study {name} in {} already; choose another --name", plan.studies.display());
     }
-    let building = tempfile::Builder::new()
-        .prefix(&format!(".{name}."))
-        // Labels and holdout are in it: nobody else on the machine reads them.
-        .permissions(fs::Permissions::from_mode(0o700))
-        .tempdir_in(plan.studies)
-        .with_context(|| format!("the studies directory {} cannot be written", plan.studies.display()))?;
+    let building = Building::begin(plan.studies, name, plan.program)?;
     let layout = Layout::new(building.path());
     let source = plan.found.base.join(&task.repository.path);
     let source = source.canonicalize().with_context(|| format!("the repository {} (key `path` of [repository])", source.display()))?;
     let grants = grants::resolve(task, &plan.found.base, &source, plan.cache, plan.say)?;
-    let choices = Choices { grants, ..plan.choices.clone() };
+    wanted_still(plan)?;
+    let choices = Choices { grants, shut: shut(task, &plan.found.base, &source), ..plan.choices.clone() };
     let store = Store::create(&layout.store())?;
     let imported = store.import(&source, &hidden(task, &plan.found.base, &source))?;
     if nothing_editable(&rules_with(task, &choices.grants, &plan.found.base, &source)?, &store, &imported.tree)? {
@@ -83,8 +91,10 @@ pub fn create(plan: &Plan<'_>) -> anyhow::Result<Made> {
         Origin::Embedded(name) => format!("the task {name} of trialdeck {}", env!("CARGO_PKG_VERSION")),
         Origin::Disk => imported.summary.clone(),
     };
+    wanted_still(plan)?;
     let taken = taken(&store, &imported.tree, hidden(task, &plan.found.base, &source))?;
-    prepare_evaluator(plan, &layout, &store, &imported.tree, &grants::links(&choices.grants, &taken))?;
+    let evaluator = prepare_evaluator(plan, &layout, &store, &imported.tree, &grants::links(&choices.grants, &taken))?;
+    nothing_shown(task, &plan.found.base, &choices.grants, &Pristine::new(layout.evaluator()).tree())?;
     study_file::write(&layout, &plan.found.text, &choices, &plan.settings)?;
     let mut journal = Journal::create(layout.root())?;
     let first = Event::StudyCreated {
@@ -94,6 +104,7 @@ pub fn create(plan: &Plan<'_>) -> anyhow::Result<Made> {
         commit: imported.commit,
         tree: imported.tree,
         source: origin.clone(),
+        evaluator,
     };
     let asked = setup_asked(task);
     let granted = granted_words(&choices.grants).map(|text| Event::Noted { warning: false, text });
@@ -103,16 +114,48 @@ pub fn create(plan: &Plan<'_>) -> anyhow::Result<Made> {
         head::write(layout.root(), &study, None)?;
     }
     drop(journal);
-    // Another of this name that was made meanwhile stays, and this one goes with its guard.
-    fs::rename(building.path(), &dir).with_context(|| format!("the study could not be put at {}", dir.display()))?;
-    let _ = building.keep();
+    wanted_still(plan)?;
+    building.finish(&dir)?;
     Ok(Made { dir, source: origin, warnings: imported.warnings })
+}
+
+fn wanted_still(plan: &Plan<'_>) -> Result<(), ToldToEnd> {
+    (plan.told_to_end)().map_or(Ok(()), |signal| Err(ToldToEnd { signal }))
 }
 
 /// That an environment is to be built before the first run, where the task names one.
 pub(super) fn setup_asked(task: &Task) -> Option<Event> {
     let prepare = task.evaluator.prepare.is_some();
     task.setup.as_ref().map(|setup| Event::SetupAsked { wall_secs: setup.wall.as_secs_f64(), prepare })
+}
+
+/// Refuses a task whose runs would get a copy of what it hides from them. `tree` is the evaluator's: the repository's files
+/// with the hidden ones beside them.
+fn nothing_shown(task: &Task, base: &Path, grants: &[Grant], tree: &Path) -> anyhow::Result<()> {
+    let named = |path: &String| Ok((path.clone(), grants::original(base, path)?));
+    let hidden: Vec<(String, PathBuf)> = task.data.iter().filter(|d| d.hidden).map(|d| named(&d.path)).collect::<anyhow::Result<_>>()?;
+    if hidden.is_empty() {
+        return Ok(());
+    }
+    let granted: Vec<(String, PathBuf)> = grants.iter().map(|g| (g.path.clone(), g.at.clone())).collect();
+    if let Some(found) = overlap::find(&hidden, &granted, &[])? {
+        anyhow::bail!(
+            "data {} is the hidden data {} under another name, so runs could train on what scores them: take it out of [[data]], or set hidden = true",
+            found.seen,
+            found.hidden
+        );
+    }
+    // What was put into the tree for the evaluator is not the runs'.
+    let own: Vec<PathBuf> = task.evaluator.files.iter().chain(hidden.iter().map(|(name, _)| name)).map(|f| tree.join(f)).collect();
+    if let Some(found) = overlap::find(&hidden, &[(String::new(), tree.to_owned())], &own)? {
+        anyhow::bail!(
+            "{} of the repository is the hidden data {} under another name, so runs could train on what scores them: name it in [[data]] with \
+             hidden = true, which takes it out of every trial",
+            found.seen,
+            found.hidden
+        );
+    }
+    Ok(())
 }
 
 /// What runs may read, in one line.
@@ -131,13 +174,14 @@ pub(super) fn taken(store: &Store, tree: &str, hidden: Vec<String>) -> anyhow::R
     Ok(store.list(tree)?.into_iter().map(|entry| entry.path).chain(hidden).collect())
 }
 
+/// Fills the evaluator's copy and seals it; returns one hash of what it holds. One whose preparation waits for the setup has none yet.
 pub(super) fn prepare_evaluator(
     plan: &Plan<'_>,
     layout: &Layout,
     store: &Store,
     tree: &str,
     links: &[(String, PathBuf)],
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<String>> {
     let task = &plan.found.parsed.task;
     let pristine = Pristine::new(layout.evaluator());
     store.export_dir(tree, &pristine.tree())?;
@@ -148,17 +192,19 @@ pub(super) fn prepare_evaluator(
         }
         std::os::unix::fs::symlink(original, &link)?;
     }
+    inference::keep_inputs(task, &plan.found.base, &pristine)?;
     for file in task.evaluator.files.iter().chain(task.data.iter().filter(|d| d.hidden).map(|d| &d.path)) {
         pristine.add(&plan.found.base.join(file), file)?;
     }
     match &task.evaluator.prepare {
         // The engine prepares and seals, once there is what it is prepared in.
-        Some(_) if task.setup.is_some() => return Ok(()),
+        Some(_) if task.setup.is_some() => return Ok(None),
         Some(command) => prepare(plan, &pristine, command)?,
         None => {}
     }
+    inference::inputs_there(task, &pristine)?;
     pristine.seal()?;
-    Ok(())
+    Ok(pristine.digest())
 }
 
 /// Runs the task's preparation, once, under the evaluator's rules and a limit of its own.
@@ -168,6 +214,10 @@ fn prepare(plan: &Plan<'_>, pristine: &Pristine, command: &str) -> anyhow::Resul
     let spec = environment::prepare_spec(pristine, &plan.settings.task, command, programs, plan.settings.seed)?;
     executor.submit(&dir, &spec)?;
     loop {
+        if let Err(told) = wanted_still(plan) {
+            building::end(&executor, &dir, "the making of the study was told to end");
+            return Err(told.into());
+        }
         match executor.observe(&dir) {
             Observation::Ended(status) => match status.failure {
                 None => return Ok(()),
@@ -189,7 +239,10 @@ pub fn rules(task: &Task, grants: &[Grant]) -> anyhow::Result<Rules> {
 pub(super) fn unseen(task: &Task) -> Vec<String> {
     let hidden =
         task.evaluator.files.iter().chain(task.data.iter().filter(|d| d.hidden).map(|d| &d.path)).filter_map(|f| plain(Path::new(f)));
-    hidden.chain(["public".to_owned(), "hidden".to_owned()].into_iter().filter(|_| task.evaluator.prepare.is_some())).collect()
+    hidden
+        .chain(inference::kept_from_runs(task))
+        .chain(["public".to_owned(), "hidden".to_owned()].into_iter().filter(|_| task.evaluator.prepare.is_some()))
+        .collect()
 }
 
 /// What proposals of a task may touch, before there is a study: `base` is the task file's directory, `source` the
@@ -217,11 +270,21 @@ fn spec(task: &Task, grants: &[Grant], hidden: Vec<String>) -> anyhow::Result<Ru
     })?)
 }
 
+/// What nothing is granted above: a library that was installed from the repository itself (`pip install -e .`) would bring
+/// all that lies there with it, the labels among it.
+pub(super) fn shut(task: &Task, base: &Path, source: &Path) -> Vec<PathBuf> {
+    let files = task.evaluator.files.iter().chain(task.data.iter().filter(|d| d.hidden).map(|d| &d.path));
+    let inputs = inference::kept_from_runs(task).into_iter().map(|path| source.join(path));
+    let all = files.map(|f| base.join(f)).chain(inputs).chain([source.to_owned(), base.join("task.toml")]);
+    all.filter_map(|path| path.canonicalize().ok()).collect()
+}
+
 /// Evaluator files and hidden data that lie inside the repository, as paths of its tree.
 pub fn hidden(task: &Task, base: &Path, source: &Path) -> Vec<String> {
     let base = base.canonicalize().unwrap_or_else(|_| base.to_owned());
     let files = task.evaluator.files.iter().chain(task.data.iter().filter(|d| d.hidden).map(|d| &d.path));
     let mut hidden: Vec<String> = files.filter_map(|f| plain(base.join(f).strip_prefix(source).ok()?)).collect();
+    hidden.extend(inference::kept_from_runs(task));
     if task.evaluator.prepare.is_some() {
         hidden.extend(["public".to_owned(), "hidden".to_owned()]);
     }

@@ -9,7 +9,7 @@ use super::handle::{Handle, Wish};
 use super::machine::{self, Effect, EffectId, Input};
 use super::rig::{LEAST_ROOM, Rig};
 use crate::journal::{Journal, JournalError, head};
-use crate::model::{Event, Failure, Label, Record, SetupStage, Study};
+use crate::model::{Draft, Event, Failure, Label, Record, SetupStage, Study, TrialId, redact};
 use crate::protocol::{self, Ack, Command, Signal, Update};
 use crate::run::Executor;
 use crate::watch::{Diverged, Seen};
@@ -353,15 +353,39 @@ impl Driver {
         if !self.read(|study| study.asked.contains(proposal)) {
             return input;
         }
+        let parent = self.read(|s| s.proposals.get(proposal)?.parents.first().copied());
+        if let Some(detail) = self.brings_a_key(draft, parent) {
+            return Input::NoDraft { proposal: *proposal, detail };
+        }
         match self.rig.store_draft(*proposal, 1, draft) {
             Ok(()) => input,
             Err(error) => Input::NoDraft { proposal: *proposal, detail: format!("the proposal could not be stored: {error}") },
         }
     }
 
+    /// Why a draft must not be stored, if its edits bring in a key of the user's.
+    fn brings_a_key(&self, draft: &Draft, parent: Option<TrialId>) -> Option<String> {
+        draft.key_in_edits(redact::ours(), |path| {
+            let tree = self.read(|s| s.trial(parent?)?.tree.clone())?;
+            String::from_utf8(self.rig.store().read(&tree, path).ok()??).ok()
+        })
+    }
+
     /// A wish from a client. An edit is tried off the loop first: one that cannot be taken is refused to the person, and the
     /// proposal stays as it was.
     async fn hear(&mut self, wish: Wish) -> Result<(), JournalError> {
+        let brought = match &wish.command {
+            Command::Propose { draft, parent, .. } => self.brings_a_key(draft, Some(parent.unwrap_or_else(|| self.read(|s| s.incumbent)))),
+            Command::Edit { draft, proposal, .. } => {
+                let parent = self.read(|s| s.trials.iter().find(|t| t.proposal == Some(*proposal))?.parents.first().copied());
+                self.brings_a_key(draft, parent)
+            }
+            _ => None,
+        };
+        if let Some(why) = brought {
+            let _ = wish.reply.send(Err(why));
+            return Ok(());
+        }
         let Command::Edit { draft, .. } = &wish.command else { return self.take_wish(wish).await };
         let trial = match self.read(|study| machine::command(study, wish.command.clone(), now())) {
             Ok((_, ack)) => ack.trial,

@@ -87,7 +87,9 @@ pub(super) fn setup_spec(rig: &Rig, study: &str, attempt: &Path, place: &Place) 
         output_bytes: None,
         watched_dirs: Vec::new(),
         stall_secs: None,
-        gpu_locks: vec![place.lock.clone()],
+        locks: vec![place.lock.clone()],
+        // The user's own command: it installs things, by the network and with caches.
+        sandbox: None,
     }))
 }
 

@@ -88,11 +88,16 @@ pub fn resolve(task: &Task, base: &Path, source: &Path, cache: Option<&Path>, sa
             grants.push(Grant { path: data.path.clone(), at, inside, sha256 });
         }
     }
+    for path in &task.sandbox.read {
+        let at = original(base, path)?;
+        fs::metadata(&at).map_err(|error| anyhow::anyhow!("{} of [sandbox] read is missing: {} ({error})", path, at.display()))?;
+        grants.push(Grant { path: path.clone(), at, inside: None, sha256: None });
+    }
     Ok(grants)
 }
 
 /// The absolute path, links above the last part followed: a link to a large disk stays a link.
-fn original(base: &Path, path: &str) -> anyhow::Result<PathBuf> {
+pub(super) fn original(base: &Path, path: &str) -> anyhow::Result<PathBuf> {
     let whole = std::path::absolute(base.join(path))?;
     let (Some(parent), Some(name)) = (whole.parent(), whole.file_name()) else { return Ok(whole) };
     Ok(parent.canonicalize().unwrap_or_else(|_| parent.to_owned()).join(name))
@@ -126,7 +131,8 @@ fn verified(data: &Data, want: &str, at: &Path, cache: Option<&Path>, say: &dyn 
     Ok(stamp)
 }
 
-fn hash(path: &Path) -> std::io::Result<String> {
+/// The sha256 of a file's content.
+pub(super) fn hash(path: &Path) -> std::io::Result<String> {
     let (mut file, mut hash, mut buffer) = (File::open(path)?, Sha256::new(), vec![0; 1 << 20]);
     loop {
         match file.read(&mut buffer)? {
@@ -156,6 +162,21 @@ pub fn links(grants: &[Grant], taken: &BTreeSet<String>) -> Vec<(String, PathBuf
     found
 }
 
+/// A directory without what nobody may see of it: itself, or what lies in it beside that.
+pub(super) fn around_shut(at: &Path, shut: &[PathBuf]) -> Vec<PathBuf> {
+    let real = at.canonicalize().unwrap_or_else(|_| at.to_owned());
+    if shut.contains(&real) {
+        return Vec::new();
+    }
+    if !shut.iter().any(|s| s.starts_with(&real)) {
+        return vec![at.to_owned()];
+    }
+    let entries = fs::read_dir(at).into_iter().flatten().flatten();
+    // A link leads to what is not granted by it.
+    let inside = entries.filter(|e| e.file_type().is_ok_and(|kind| !kind.is_symlink())).map(|e| e.path());
+    inside.flat_map(|path| around_shut(&path, shut)).collect()
+}
+
 fn around(place: &str, at: &Path, taken: &BTreeSet<String>, depth: u32, found: &mut Vec<(String, PathBuf)>) {
     if taken.contains(place) || place.split('/').any(|part| part == ".git") {
         return;
@@ -182,6 +203,26 @@ mod tests {
             "[task]\nname=\"t\"\nmetric=\"loss\"\ngoal=\"minimize\"\n[run]\ncommand=\"true\"\n[budget]\nwall=\"1m\"\n[evaluator]\ncommand=\"true\"\n{data}"
         );
         crate::task::parse(&text, "task.toml").unwrap().task
+    }
+
+    #[test]
+    fn what_is_hidden_in_a_directory_is_not_granted_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        for path in ["data/train/a", "data/test/x", "data/test/labels", "data/labels"] {
+            fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+            fs::write(root.join(path), "").unwrap();
+        }
+        std::os::unix::fs::symlink(root.join("data/labels"), root.join("data/link")).unwrap();
+        let shut = ["data/labels", "data/test/labels", "study"].map(|p| root.join(p));
+        let granted = |path: &str| {
+            let mut found = around_shut(&root.join(path), &shut);
+            found.sort();
+            found
+        };
+        assert_eq!(granted("data"), ["data/test/x", "data/train"].map(|p| root.join(p)));
+        assert_eq!(granted("data/train"), [root.join("data/train")]);
+        assert!(granted("data/labels").is_empty() && granted("data/link").is_empty());
     }
 
     #[test]

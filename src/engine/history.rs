@@ -3,8 +3,9 @@
 //! As in `create`, all of it happens in a directory beside the final one, which gets its name last. Where the code and a task are
 //! there, the study is one that can go on; else it says why it cannot. Knows nothing of the formats: `import` has read them.
 
+use super::building::Building;
 use super::clock::now;
-use super::create::{self, hidden, prepare_evaluator, taken};
+use super::create::{self, ToldToEnd, hidden, prepare_evaluator, taken};
 use super::grants::{self, Grant};
 use super::layout::Layout;
 use super::study_file;
@@ -16,7 +17,7 @@ use crate::model::{
     create as created,
 };
 use anyhow::Context;
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, path::PathBuf};
+use std::{fs, path::Path, path::PathBuf};
 
 mod code;
 mod facts;
@@ -36,6 +37,10 @@ pub struct Plan<'a> {
     pub name: &'a str,
     /// Where studies lie.
     pub studies: &'a Path,
+    /// Our own binary.
+    pub program: &'a Path,
+    /// The signal by which the making was told to end.
+    pub told_to_end: &'a dyn Fn() -> Option<i32>,
     /// The repository that holds the commits that the rows name.
     pub branch: Option<Branch<'a>>,
 }
@@ -70,11 +75,7 @@ pub fn write(plan: &Plan<'_>) -> anyhow::Result<Made> {
     if dir.symlink_metadata().is_ok() {
         anyhow::bail!("there is a study {} in {} already; choose another --name", plan.name, plan.studies.display());
     }
-    let building = tempfile::Builder::new()
-        .prefix(&format!(".{}.", plan.name))
-        .permissions(fs::Permissions::from_mode(0o700))
-        .tempdir_in(plan.studies)
-        .with_context(|| format!("the studies directory {} cannot be written", plan.studies.display()))?;
+    let building = Building::begin(plan.studies, plan.name, plan.program)?;
     let layout = Layout::new(building.path());
     let rows = &plan.history.rows;
     let store = Store::create(&layout.store())?;
@@ -113,8 +114,10 @@ pub fn write(plan: &Plan<'_>) -> anyhow::Result<Made> {
     journal.save_snapshot(&study)?;
     head::write(layout.root(), &study, None)?;
     drop(journal);
-    fs::rename(building.path(), &dir).with_context(|| format!("the study could not be put at {}", dir.display()))?;
-    let _ = building.keep();
+    if let Some(signal) = (plan.told_to_end)() {
+        return Err(ToldToEnd { signal }.into());
+    }
+    building.finish(&dir)?;
     let with_code = code.iter().flatten().count();
     Ok(Made { dir, fixed, with_code, best: study.best.map(|b| (b.trial, b.score)) })
 }
@@ -198,6 +201,7 @@ fn settings(plan: &Plan<'_>) -> Settings {
         primary: None,
         metric: cut(&history.metric, WORD),
         goal: history.goal,
+        reference: None,
         target: None,
         min_effect: None,
         noise: NoisePlan::Measure,
@@ -221,7 +225,9 @@ fn settings(plan: &Plan<'_>) -> Settings {
 
 fn study_toml(plan: &Plan<'_>, layout: &Layout, fixed: Option<&str>, grants: Vec<Grant>) -> anyhow::Result<()> {
     if let (Some(Branch { task: Ok(task), .. }), None) = (&plan.branch, fixed) {
-        let choices = study_file::Choices { grants, ..task.choices.clone() };
+        let found = &task.found;
+        let shut = super::create::shut(&found.parsed.task, &found.base, &found.base.join(&found.parsed.task.repository.path));
+        let choices = study_file::Choices { grants, shut, ..task.choices.clone() };
         return Ok(study_file::write(layout, &task.found.text, &choices, &task.settings)?);
     }
     let settings = settings(plan);

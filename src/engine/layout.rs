@@ -89,8 +89,18 @@ impl Layout {
         self.scratch.join("trials").join(run.trial.to_string()).join(run.run.to_string())
     }
 
+    /// Where the inference of a slot's run works: another directory than the run's.
+    pub fn inference(&self, slot: u32) -> PathBuf {
+        self.scratch.join("work").join(format!("inference-{slot}"))
+    }
+
+    /// Where the working directories lie.
+    pub fn work(&self) -> PathBuf {
+        self.scratch.join("work")
+    }
+
     /// The working directory of a slot.
     pub fn slot(&self, slot: u32) -> PathBuf {
-        self.scratch.join("work").join(format!("slot-{slot}"))
+        self.work().join(format!("slot-{slot}"))
     }
 }

@@ -1,6 +1,8 @@
 //! The engine of one study: a pure machine that decides, a driver that does what is wanted, a server for its clients.
 
+mod building;
 pub mod clock;
+pub mod confinement;
 pub mod create;
 pub mod driver;
 mod effects;
@@ -8,10 +10,13 @@ pub mod environment;
 pub mod grants;
 pub mod handle;
 pub mod history;
+mod inference;
 pub mod layout;
 pub(crate) mod log;
 pub mod machine;
+mod overlap;
 pub mod replay;
 pub mod rig;
 pub mod server;
 pub mod study_file;
+pub mod verify;

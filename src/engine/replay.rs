@@ -24,7 +24,7 @@ pub async fn replay(rig: Rig, mut study: Study, id: RunId) -> Option<Replayed> {
     let (_kill, kill) = watch::channel(None);
     let plan = run::Plan { run: id, seed, slot: 0, tree };
     let ended = run::run(Arc::clone(&rig), plan, kill.clone(), |_| std::future::ready(())).await;
-    let Input::Ended { seconds, peak_memory_bytes, failure, .. } = ended else { return None };
+    let Input::Ended { seconds, peak_memory_bytes, failure, artifacts, .. } = ended else { return None };
     if let Some(failure) = failure {
         return Some(Replayed { result: Err(failure), seconds });
     }
@@ -32,6 +32,7 @@ pub async fn replay(rig: Rig, mut study: Study, id: RunId) -> Option<Replayed> {
     record.seconds = seconds;
     record.peak_memory_bytes = peak_memory_bytes;
     record.slot = 0;
+    record.artifacts = artifacts;
     let scored = evaluate::evaluate(rig, Arc::new(RwLock::new(study)), id, kill).await;
     let Input::Scored { result, .. } = scored else { return None };
     Some(Replayed { result, seconds })

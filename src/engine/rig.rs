@@ -1,10 +1,12 @@
 //! What the effects of one study work with: the task, the store, the executor, the pristine evaluator, the watcher.
 
+use super::confinement::{self, Confinement, Granted, Who};
 use super::grants::Grant;
 use super::layout::Layout;
 use crate::evaluate::{self, EvaluateError, Evaluation, Pristine, SelfReport};
 use crate::lineage::{Rules, Slot, Store};
-use crate::model::{Draft, Failure, KnobValue, Label, Millis, ProposalId, RunId, SlotInfo, Telemetry};
+use crate::model::{Draft, Failure, KnobValue, Label, Millis, ProposalId, RunId, SlotInfo, Telemetry, redact};
+use crate::review::flags::TaskFacts;
 use crate::run::setup::Built;
 use crate::run::{EnvPlan, Executor, Local, Spec, Stream, durable, environment, interpreter};
 use crate::task::{self, Gate, Scoring, Stage, Task};
@@ -19,12 +21,10 @@ use std::{
 
 /// Bytes of a log's end in which a self-reported score is looked for.
 const LOG_TAIL: usize = 4 << 20;
-/// Artifacts of one run, in bytes, where the task sets no limit of output.
-const ARTIFACTS: u64 = 8 << 30;
 /// Room on the disk below which nothing new is started: what fails without room fails through no fault of its code.
 pub const LEAST_ROOM: u64 = 16 << 20;
 /// Directory of ours inside a slot: home and temporary files of a run.
-const OURS: &str = ".trialdeck";
+pub(super) const OURS: &str = ".trialdeck";
 
 /// Everything that the effects of one study work with.
 pub struct Rig {
@@ -34,6 +34,8 @@ pub struct Rig {
     pub task: Task,
     /// What proposals may touch.
     pub rules: Rules,
+    /// What the task says that the flags of a proposal depend on.
+    pub flagged: TaskFacts,
     /// Directories in which runs find programs.
     pub path: String,
     /// Runs commands.
@@ -50,6 +52,11 @@ pub struct Rig {
     pub cache: Option<PathBuf>,
     /// Variables of the user's that the setup gets; they are written nowhere.
     pub private: BTreeMap<String, String>,
+    /// What runs are kept from.
+    pub confinement: Confinement,
+    /// Where slots lie that must be open to their users, if the study's own place is not.
+    open: Option<PathBuf>,
+    copied: Mutex<bool>,
     grants: Vec<Grant>,
     setup: Mutex<Option<Built>>,
     store: Mutex<Store>,
@@ -76,6 +83,8 @@ pub struct Parts {
     pub private: BTreeMap<String, String>,
     /// Data that runs may read, where they lie.
     pub grants: Vec<Grant>,
+    /// What runs are kept from.
+    pub confinement: Confinement,
 }
 
 /// The evaluator's copy; one whose preparation waits for the setup is sealed after it.
@@ -103,6 +112,7 @@ impl Rig {
         }
         Ok(Self {
             rules,
+            flagged: flagged(&parts.task),
             path: parts.path,
             executor: Local::new(parts.program),
             pristine: open_pristine(&parts.task, &layout)?,
@@ -111,6 +121,9 @@ impl Rig {
             lock_dir: parts.lock_dir,
             cache: parts.cache,
             private: parts.private,
+            open: parts.confinement.settle(&layout.work())?,
+            copied: Mutex::new(false),
+            confinement: parts.confinement,
             grants: parts.grants,
             setup: Mutex::new(None),
             store: Mutex::new(store),
@@ -154,6 +167,11 @@ impl Rig {
         }
     }
 
+    /// Data that runs may read, where they lie.
+    pub fn grants(&self) -> &[Grant] {
+        &self.grants
+    }
+
     /// The object store.
     pub fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
@@ -162,6 +180,8 @@ impl Rig {
     /// Stores the body of a revision, durably, before the fact that speaks of it.
     pub fn store_draft(&self, proposal: ProposalId, revision: u32, draft: &Draft) -> io::Result<()> {
         fs::create_dir_all(self.layout.proposal(proposal))?;
+        let covered = |text: &str| redact::ours().text(text).into_owned();
+        let draft = &Draft { hypothesis: covered(&draft.hypothesis), reasoning: covered(&draft.reasoning), ..draft.clone() };
         durable::write_json(&self.layout.revision(proposal, revision), draft, durable::Keep::Durable)
     }
 
@@ -201,7 +221,8 @@ impl Rig {
     /// Makes a slot's directory equal to a tree, with a home, a place for temporary files and the public data.
     pub fn prepare(&self, slot: u32, tree: &str, run: RunId) -> anyhow::Result<()> {
         let dir = self.layout.slot(slot);
-        let slot = Slot::new(&dir);
+        let owner = self.confinement.user(Who::Run(slot));
+        let slot = Slot::new(&dir).owned_by(owner);
         for grant in &self.grants {
             grant.check().map_err(anyhow::Error::msg)?;
         }
@@ -212,9 +233,9 @@ impl Rig {
             slot.link(&super::grants::links(&self.grants, &taken))?;
         }
         let ours = dir.join(OURS);
-        fs::create_dir_all(ours.join("home"))?;
-        fs::create_dir_all(ours.join("tmp"))?;
-        if let Some(public) = self.pristine.public() {
+        slot.make_reserved(&[&format!("{OURS}/home"), &format!("{OURS}/tmp")])?;
+        confinement::give(&ours, owner)?;
+        if let Some(public) = self.public() {
             let link = dir.join("public");
             if link.read_link().ok().as_deref() != Some(&public) {
                 slot.remove_reserved("public")?;
@@ -225,6 +246,31 @@ impl Rig {
         Ok(())
     }
 
+    /// The working directory of a slot, by the path that its runs know it by.
+    fn slot_dir(&self, slot: u32) -> PathBuf {
+        self.as_seen(self.layout.slot(slot))
+    }
+
+    /// A working directory by the path that is open to the user of what runs there.
+    pub(super) fn as_seen(&self, dir: PathBuf) -> PathBuf {
+        if self.open.is_some() { dir.canonicalize().unwrap_or(dir) } else { dir }
+    }
+
+    /// What the evaluator gives to every run, where its user can get to it.
+    pub fn public(&self) -> Option<PathBuf> {
+        let public = self.pristine.public()?;
+        let Some(open) = &self.open else { return Some(public) };
+        let copy = open.join("public");
+        let mut copied = self.copied.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*copied {
+            match confinement::copy_open(&public, &copy) {
+                Ok(()) => *copied = true,
+                Err(error) => super::log::line(&format!("{} cannot be copied to {}: {error}", public.display(), copy.display())),
+            }
+        }
+        Some(copy)
+    }
+
     /// Directory of a run's preflight.
     pub fn preflight_dir(&self, run: RunId) -> PathBuf {
         self.layout.run(run).join("preflight")
@@ -233,10 +279,11 @@ impl Rig {
     /// What the preflight runs, where the task has one.
     pub fn preflight_spec(&self, run: RunId, slot: u32, seed: u64) -> Option<Spec> {
         let preflight = self.task.run.preflight.as_ref()?;
-        let mut spec = self.run_spec(run, slot, seed);
+        let mut spec = self.open_spec(run, slot, seed);
         spec.label = format!("{} preflight {run}", self.task.task.name);
         spec.command.clone_from(&preflight.command);
         spec.wall_secs = preflight.wall.as_secs_f64();
+        self.contain_run(&mut spec, slot);
         Some(spec)
     }
 
@@ -262,9 +309,41 @@ impl Rig {
         Ok(())
     }
 
-    /// What a run runs: the task's command under its budget, in an environment made from nothing.
+    /// What a run runs: the task's command under its budget, in its sandbox, in an environment made from nothing.
     pub fn run_spec(&self, run: RunId, slot: u32, seed: u64) -> Spec {
-        let (task, cwd) = (&self.task, self.layout.slot(slot));
+        let mut spec = self.open_spec(run, slot, seed);
+        self.contain_run(&mut spec, slot);
+        spec
+    }
+
+    /// Puts code of a trial into the sandbox of a slot: it writes its directory, and reads what is granted to every run.
+    fn contain_run(&self, spec: &mut Spec, slot: u32) {
+        let mut read: Vec<PathBuf> = self.grants.iter().map(|g| g.at.clone()).collect();
+        read.extend(self.public());
+        let gpus = self.slots.get(slot as usize).map(|p| p.gpus.clone()).unwrap_or_default();
+        let granted = Granted { read, write: vec![spec.cwd.clone()], gpus };
+        let setup = self.setup().map(|s| s.dir);
+        self.confinement.contain(spec, Who::Run(slot), granted, &self.task, setup.as_deref());
+    }
+
+    /// Puts an evaluation in `dir` into a sandbox of its own: it reads the pristine tree, hidden data and the artifacts, and
+    /// writes nothing but its own directories.
+    pub fn contain_evaluator(&self, spec: &mut Spec, slot: u32, dir: &Path, artifacts: &Path) -> io::Result<()> {
+        let own = ["home", "tmp"].map(|name| dir.join(name));
+        for path in &own {
+            confinement::give(path, self.confinement.user(Who::Evaluator(slot)))?;
+        }
+        let mut read: Vec<PathBuf> = self.grants.iter().map(|g| g.at.clone()).collect();
+        read.extend([self.layout.evaluator(), artifacts.to_owned()]);
+        let granted = Granted { read, write: own.into(), gpus: Vec::new() };
+        let setup = self.setup().map(|s| s.dir);
+        self.confinement.contain(spec, Who::Evaluator(slot), granted, &self.task, setup.as_deref());
+        Ok(())
+    }
+
+    /// The same before it is put into a sandbox.
+    pub(super) fn open_spec(&self, run: RunId, slot: u32, seed: u64) -> Spec {
+        let (task, cwd) = (&self.task, self.slot_dir(slot));
         let place = self.slots.get(slot as usize);
         let gpus: Vec<String> = place.map(|p| p.gpus.clone()).unwrap_or_default();
         let (command, seeded) = task.run.seeded(seed);
@@ -279,7 +358,7 @@ impl Rig {
             threads: place.map_or(1, |p| p.threads),
             seed,
             seed_variable,
-            public: self.pristine.public(),
+            public: self.public(),
             wall_secs: task.budget.wall.as_secs_f64(),
             run: run.to_string(),
             task: own,
@@ -297,7 +376,8 @@ impl Rig {
             watched_dirs: vec![cwd.clone()],
             // A program that sleeps is over its budget sooner than it is stalled, unless the budget is long.
             stall_secs: Some((wall / 2.0).max(60.0)),
-            gpu_locks: gpus.iter().map(|uuid| self.lock_dir.join(format!("trialdeck-{uuid}.lock"))).collect(),
+            sandbox: None,
+            locks: gpus.iter().map(|uuid| self.lock_dir.join(format!("trialdeck-{uuid}.lock"))).collect(),
             cwd,
         }
     }
@@ -335,13 +415,6 @@ impl Rig {
             patterns.push(report.pattern.replacen("(?P<value>", &format!("(?P<{metric}>"), 1));
         }
         patterns
-    }
-
-    /// Copies what the evaluator needs out of a slot; nothing else crosses.
-    pub fn collect(&self, run: RunId, slot: u32) -> Result<(), Failure> {
-        let into = self.layout.run(run).join("artifacts");
-        let cap = self.task.budget.output_bytes.unwrap_or(ARTIFACTS);
-        evaluate::collect(&self.task.evaluator.needs, &self.layout.slot(slot), &into, cap).map(|_| ())
     }
 
     /// The score that a run printed itself, where the task names one.
@@ -382,6 +455,21 @@ impl Rig {
             .collect();
         meters.as_mut().map(|m| m.sample(at, |pid| pids.iter().find(|(p, _)| *p == pid).map(|(_, run)| *run)))
     }
+}
+
+/// What a task says that the flags of a proposal depend on.
+fn flagged(task: &Task) -> TaskFacts {
+    let seeds = match &task.run.seed {
+        task::SeedForm::Env(name) => vec![name.clone()],
+        task::SeedForm::Arg(form) => {
+            let name = form.split(['=', ' ']).next().unwrap_or_default().trim_start_matches('-');
+            vec![name.to_owned()].into_iter().filter(|n| !n.is_empty()).collect()
+        }
+        task::SeedForm::None => Vec::new(),
+    };
+    let hidden = task.data.iter().filter(|d| d.hidden).map(|d| d.path.clone());
+    let evaluator = task.evaluator.files.iter().cloned().chain(hidden).collect();
+    TaskFacts { metric: task.task.metric.clone(), seeds, evaluator }
 }
 
 /// What a task says of its score, for the room that reads logs.

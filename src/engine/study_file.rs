@@ -6,7 +6,7 @@ use crate::model::Settings;
 use crate::run::durable;
 use crate::task::{self, Task};
 use serde::{Deserialize, Serialize};
-use std::{fs, io};
+use std::{fs, io, path::PathBuf};
 
 /// What follows is not part of the task.
 const MARK: &str = "# ---- written by trialdeck: the study's first settings; later changes are in the journal ----";
@@ -25,6 +25,9 @@ pub struct Choices {
     /// Data that runs may read, where they lie.
     #[serde(default)]
     pub grants: Vec<Grant>,
+    /// Where the repository and what the task hides lie: no library is granted that holds them.
+    #[serde(default)]
+    pub shut: Vec<PathBuf>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -62,7 +65,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::new(dir.path());
         let settings = found.parsed.task.settings(&task::Choices::default());
-        let choices = Choices { name: "a".into(), slots: None, path: "/bin".into(), task_hash: "0".into(), grants: Vec::new() };
+        let choices =
+            Choices { name: "a".into(), slots: None, path: "/bin".into(), task_hash: "0".into(), grants: Vec::new(), shut: Vec::new() };
         let text = format!("{}\n{MARK}\n# [study]\n# name = \"another\"\n", found.text);
         write(&layout, &text, &choices, &settings).unwrap();
         let (task, read) = read(&layout).unwrap();

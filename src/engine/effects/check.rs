@@ -4,7 +4,8 @@ use super::{Shared, look};
 use crate::engine::machine::{self, CheckedTree, Input};
 use crate::engine::rig::Rig;
 use crate::lineage::{Applied, Message};
-use crate::model::{DiffStat, Draft, Failure, Label, ProposalId, TrialId};
+use crate::model::{DiffOptions, DiffStat, Draft, Failure, Flag, Label, ProposalId, TrialId};
+use crate::review::flags;
 use crate::run::interpreter;
 use crate::task::Stage;
 
@@ -31,7 +32,25 @@ fn checked(
     let message = Message::new(trial, &draft.hypothesis, &proposer);
     let commit = rig.store().commit(trial, &commits, &applied.tree, &message).map_err(|e| fault(e.to_string()))?;
     let surface = rig.surface_of(&applied.changed);
-    Ok(CheckedTree { commit, tree: applied.tree, diff: applied.diff, surface })
+    let flags = flags(rig, study, &applied.tree, parents).map_err(|e| fault(e.to_string()))?;
+    Ok(CheckedTree { commit, tree: applied.tree, diff: applied.diff, surface, flags })
+}
+
+/// Lines of context that hold any file whole, and those that are left for a diff that is too long for it.
+const WHOLE: u32 = 1_000_000;
+const PART: u32 = 20;
+
+/// What a reviewer should know of the edit. Whole files say best what a changed line is.
+fn flags(rig: &Rig, study: &Shared, tree: &str, parents: &[TrialId]) -> Result<Vec<Flag>, crate::lineage::Error> {
+    let Some(base) = look(study, |s| s.trial(*parents.first()?)?.tree.clone()) else { return Ok(Vec::new()) };
+    let options = |context| DiffOptions { context, ..DiffOptions::default() };
+    let store = rig.store();
+    let mut diff = store.diff(&base, tree, &options(WHOLE))?;
+    if diff.truncated {
+        diff = store.diff(&base, tree, &options(PART))?;
+    }
+    drop(store);
+    Ok(flags::flags(&diff, &rig.flagged))
 }
 
 /// Why a person's edit cannot be taken, if it cannot: tried before anything is recorded of it.

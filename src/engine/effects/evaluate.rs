@@ -4,11 +4,16 @@
 use super::{Shared, look};
 use crate::engine::machine::Input;
 use crate::engine::rig::Rig;
-use crate::evaluate::{self, Bounds, Evaluation, Gate, Measured, Rules};
+use crate::evaluate::{self, ARTIFACTS, Artifacts, Bounds, Evaluation, Gate, Measured, Rules};
 use crate::model::{Failure, Label, Run, RunId};
 use crate::run::{Executor, Observation, Status, Stream};
 use crate::task::{Scoring, Stage};
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::sync::watch;
 
 /// By whose wish an effect is to end, once there is one.
@@ -37,21 +42,15 @@ async fn scored(rig: &Arc<Rig>, run: RunId, record: &Run, kill: &mut Kill) -> Ev
     if let Some(known) = Evaluation::load(&dir) {
         return known;
     }
-    let artifacts = dir.join("artifacts");
-    let measured =
-        Measured { run_seconds: record.seconds, peak_memory_bytes: record.peak_memory_bytes, artifact_bytes: bytes_below(&artifacts) };
-    let gate =
-        |g: &crate::task::Gate| Gate { key: g.key.clone(), bounds: Bounds { min: g.min, max: g.max }, stage: evaluate::Stage::Final };
-    let rules = Rules {
-        metric: rig.task.task.metric.clone(),
-        holdout: rig.task.evaluator.holdout.clone(),
-        gates: rig.task.gates.iter().filter(|g| g.stage == Stage::Final).map(gate).collect(),
-        measured,
-    };
-    let evaluation = match &rig.task.evaluator.scoring {
-        Scoring::Command(command) => by_evaluator(rig, run, record, command, &rules, measured, kill).await,
+    // Scores of an older version's runs have no list: nothing says what was collected.
+    let artifacts = Artifacts::load(&dir);
+    let measured = measured(record, &dir, artifacts.as_ref());
+    let rules = rules(rig, measured);
+    let mut evaluation = match &rig.task.evaluator.scoring {
+        Scoring::Command(command) => by_evaluator(rig, run, record, command, &rules, artifacts.as_ref(), kill).await,
         Scoring::SelfReported(report) => rig.self_reported_score(report, &dir, &rules),
     };
+    evaluation.artifacts = artifacts.map(|a| a.hashes()).unwrap_or_default();
     if evaluation.failure.is_some() && !rig.has_room() {
         // What an evaluator says when it cannot write is no word on the code: it is asked again once there is room.
         for attempt in 1..=ATTEMPTS {
@@ -65,21 +64,29 @@ async fn scored(rig: &Arc<Rig>, run: RunId, record: &Run, kill: &mut Kill) -> Ev
     evaluation
 }
 
-async fn by_evaluator(
-    rig: &Arc<Rig>,
-    run: RunId,
-    record: &Run,
-    command: &str,
-    rules: &Rules,
-    measured: Measured,
-    kill: &mut Kill,
-) -> Evaluation {
-    if let Err(failure) = check(rig).await {
-        return Evaluation::failed(failure);
+/// What the harness measured of a run.
+pub(in crate::engine) fn measured(record: &Run, dir: &Path, artifacts: Option<&Artifacts>) -> Measured {
+    let artifact_bytes = artifacts.map_or_else(|| bytes_below(&dir.join(ARTIFACTS)), Artifacts::bytes);
+    Measured { run_seconds: record.seconds, peak_memory_bytes: record.peak_memory_bytes, artifact_bytes }
+}
+
+/// How the answer of the task's evaluator is read.
+pub(in crate::engine) fn rules(rig: &Rig, measured: Measured) -> Rules {
+    let gate =
+        |g: &crate::task::Gate| Gate { key: g.key.clone(), bounds: Bounds { min: g.min, max: g.max }, stage: evaluate::Stage::Final };
+    Rules {
+        metric: rig.task.task.metric.clone(),
+        holdout: rig.task.evaluator.holdout.clone(),
+        gates: rig.task.gates.iter().filter(|g| g.stage == Stage::Final).map(gate).collect(),
+        measured,
     }
+}
+
+/// With what the evaluator is run on a run's artifacts.
+pub(in crate::engine) fn plan(rig: &Rig, run: RunId, record: &Run, command: &str, measured: Measured) -> evaluate::Plan {
     let place = rig.slots.get(record.slot as usize);
     let (path, env) = rig.programs();
-    let plan = evaluate::Plan {
+    evaluate::Plan {
         label: format!("{} {run}, evaluation", rig.task.task.name),
         command: command.to_owned(),
         wall: rig.task.evaluator.wall,
@@ -88,10 +95,26 @@ async fn by_evaluator(
         gpus: Vec::new(),
         threads: place.map_or(1, |p| p.threads),
         seed: record.seed,
-        artifacts: Some(rig.layout.run(run).join("artifacts")),
+        artifacts: Some(rig.layout.run(run).join(ARTIFACTS)),
         measured: Some(measured),
         env,
-    };
+    }
+}
+
+async fn by_evaluator(
+    rig: &Arc<Rig>,
+    run: RunId,
+    record: &Run,
+    command: &str,
+    rules: &Rules,
+    artifacts: Option<&Artifacts>,
+    kill: &mut Kill,
+) -> Evaluation {
+    let untouched = async || check(rig, rig.layout.run(run), artifacts.cloned(), record.artifacts.clone()).await;
+    if let Err(failure) = untouched().await {
+        return Evaluation::failed(failure);
+    }
+    let plan = plan(rig, run, record, command, rules.measured);
     for attempt in 1..=ATTEMPTS {
         let dir = evaluation_dir(&rig.layout.run(run), attempt);
         let machine = |detail: String| Evaluation::failed(Failure::new(Label::Infrastructure, detail));
@@ -102,6 +125,11 @@ async fn by_evaluator(
             let submitted = fs::create_dir_all(&dir)
                 .map_err(|e| e.to_string())
                 .and_then(|()| evaluate::spec(&rig.pristine, &dir, &plan).map_err(|e| e.to_string()))
+                .and_then(|mut spec| {
+                    let artifacts = rig.layout.run(run).join("artifacts");
+                    rig.contain_evaluator(&mut spec, record.slot, &dir, &artifacts).map_err(|e| e.to_string())?;
+                    Ok(spec)
+                })
                 .and_then(|spec| rig.executor.submit(&dir, &spec).map_err(|e| e.to_string()));
             if let Err(detail) = submitted {
                 return machine(format!("the evaluator could not be started: {detail}"));
@@ -109,7 +137,7 @@ async fn by_evaluator(
         }
         match ended(rig, &dir, kill).await {
             Some(status) => {
-                if let Err(failure) = check(rig).await {
+                if let Err(failure) = untouched().await {
                     return Evaluation::failed(failure);
                 }
                 let log = rig.executor.log(&dir, Stream::Stdout, 0, evaluate::STDOUT_MAX + 1);
@@ -130,9 +158,23 @@ fn evaluation_dir(run_dir: &Path, attempt: u32) -> std::path::PathBuf {
     run_dir.join(if attempt == 1 { "evaluation".to_owned() } else { format!("evaluation-{attempt}") })
 }
 
-async fn check(rig: &Arc<Rig>) -> Result<(), Failure> {
+/// Whether evaluator and artifacts are what they were when they were put there.
+async fn check(rig: &Arc<Rig>, run_dir: PathBuf, artifacts: Option<Artifacts>, journalled: Option<String>) -> Result<(), Failure> {
     let rig = Arc::clone(rig);
-    match tokio::task::spawn_blocking(move || rig.pristine.check()).await {
+    let checked = tokio::task::spawn_blocking(move || {
+        rig.pristine.check()?;
+        let Some(artifacts) = artifacts else {
+            return match journalled {
+                Some(_) => Err(Failure::new(Label::Tampered, "the list of the run's artifacts is gone")),
+                None => Ok(()),
+            };
+        };
+        if journalled.is_some() && artifacts.digest() != journalled {
+            return Err(Failure::new(Label::Tampered, "the list of the run's artifacts is not what the journal says"));
+        }
+        artifacts.check(&run_dir)
+    });
+    match checked.await {
         Ok(result) => result,
         Err(error) => Err(Failure::new(Label::Infrastructure, error.to_string())),
     }

@@ -3,6 +3,7 @@
 
 pub(super) mod check;
 pub(super) mod evaluate;
+mod inference;
 mod label;
 mod propose;
 pub(super) mod run;
@@ -87,7 +88,9 @@ pub(super) fn broken(id: EffectId) -> Input {
     match id {
         EffectId::Propose(proposal) => Input::NoDraft { proposal, detail: detail.into() },
         EffectId::Check(trial, revision) => Input::Checked { trial, revision, result: Err(failure()) },
-        EffectId::Run(run) => Input::Ended { run, seconds: 0.0, peak_memory_bytes: 0, self_reported: None, failure: Some(failure()) },
+        EffectId::Run(run) => {
+            Input::Ended { run, seconds: 0.0, peak_memory_bytes: 0, self_reported: None, failure: Some(failure()), artifacts: None }
+        }
         EffectId::Evaluate(run) => Input::Scored { run, result: Err(failure()), metrics: Default::default(), gates: Vec::new() },
         EffectId::Setup(attempt) => Input::SetupEnded { attempt, end: SetupEnd { failure: Some(failure()), ..SetupEnd::default() } },
         EffectId::Prepare => Input::SetupPrepared { end: SetupEnd { failure: Some(failure()), ..SetupEnd::default() } },

@@ -1,5 +1,6 @@
 //! Runs a tree on a slot until it has ended and its artifacts are collected. After a restart it adopts what it finds.
 
+use super::inference;
 use crate::engine::machine::Input;
 use crate::engine::rig::Rig;
 use crate::model::{Failure, Label, RunId};
@@ -28,17 +29,20 @@ pub(in crate::engine) async fn run<F: Future<Output = ()>>(
     let run = plan.run;
     match see_through(&rig, &plan, &mut kill, &tell).await {
         Ok(status) => {
-            // A large log is read and large artifacts are copied: neither is for the loop.
-            let (collecting, slot, failed) = (Arc::clone(&rig), plan.slot, status.failure.clone());
-            let collected = tokio::task::spawn_blocking(move || {
-                let failure = failed.or_else(|| collecting.collect(run, slot).err());
-                (collecting.self_reported(run), failure.map(|f| without_room(&collecting, f)))
-            });
-            let (reported, failure) = collected.await.unwrap_or_else(|e| (None, Some(Failure::new(Label::Infrastructure, e.to_string()))));
-            Input::Ended { run, seconds: status.seconds, peak_memory_bytes: status.peak_memory_bytes, self_reported: reported, failure }
+            let crossed = match status.failure.clone() {
+                Some(failure) => Err(failure),
+                None => inference::crossed(&rig, &plan, &mut kill).await,
+            };
+            let (artifacts, failure) = crossed.map_or_else(|f| (None, Some(without_room(&rig, f))), |digest| (digest, None));
+            // A large log is not for the loop.
+            let reading = Arc::clone(&rig);
+            let self_reported = tokio::task::spawn_blocking(move || reading.self_reported(run)).await.unwrap_or_default();
+            let (seconds, peak_memory_bytes) = (status.seconds, status.peak_memory_bytes);
+            Input::Ended { run, seconds, peak_memory_bytes, self_reported, failure, artifacts }
         }
         Err((failure, seconds)) => {
-            Input::Ended { run, seconds, peak_memory_bytes: 0, self_reported: rig.self_reported(run), failure: Some(failure) }
+            let self_reported = rig.self_reported(run);
+            Input::Ended { run, seconds, peak_memory_bytes: 0, self_reported, failure: Some(failure), artifacts: None }
         }
     }
 }
@@ -75,6 +79,9 @@ async fn see_through<F: Future<Output = ()>>(
             preflight(rig, plan, &spec, kill).await?;
         }
         let spec = rig.run_spec(plan.run, plan.slot, plan.seed);
+        if let Some(fault) = rig.confinement.fault(&spec) {
+            return Err((fault, 0.0));
+        }
         rig.executor.submit(&dir, &spec).map_err(|e| machine(e.to_string()))?;
     }
     rig.watch(plan.run, plan.slot);
@@ -89,7 +96,7 @@ async fn see_through<F: Future<Output = ()>>(
 async fn preflight(rig: &Arc<Rig>, plan: &Plan, spec: &Spec, kill: &mut watch::Receiver<Option<String>>) -> Result<(), (Failure, f64)> {
     let dir = rig.preflight_dir(plan.run);
     rig.executor.submit(&dir, spec).map_err(|e| (Failure::new(Label::Infrastructure, e.to_string()), 0.0))?;
-    let status = observe(rig, &dir, kill, None::<(RunId, &fn(Input) -> std::future::Ready<()>)>).await.map_err(|f| (f, 0.0))?;
+    let status = observe(rig, &dir, kill, UNTOLD).await.map_err(|f| (f, 0.0))?;
     let failure = match status.failure {
         Some(failure) if failure.label == Label::Killed => Some(failure),
         Some(failure) => Some(Failure::new(Label::PreflightFailed, format!("{}: {}", failure.label.word(), failure.detail))),
@@ -98,8 +105,12 @@ async fn preflight(rig: &Arc<Rig>, plan: &Plan, spec: &Spec, kill: &mut watch::R
     failure.map_or(Ok(()), |failure| Err((failure, status.seconds)))
 }
 
+/// Nobody is told of the start.
+pub(super) const UNTOLD: Option<(RunId, &Unheard)> = None;
+type Unheard = fn(Input) -> std::future::Ready<()>;
+
 /// Waits for the end of a run directory, passing on a wish to kill.
-async fn observe<F: Future<Output = ()>>(
+pub(super) async fn observe<F: Future<Output = ()>>(
     rig: &Rig,
     dir: &Path,
     kill: &mut watch::Receiver<Option<String>>,

@@ -3,6 +3,7 @@
 
 use super::{Shared, look};
 use crate::engine::environment::{self, Place};
+use crate::engine::inference;
 use crate::engine::machine::{Input, SetupEnd};
 use crate::engine::rig::Rig;
 use crate::model::{Failure, Label, TrialId};
@@ -215,8 +216,9 @@ fn prepared(rig: &Rig, dir: &Path, command: &str, observed: Result<Box<Status>, 
     };
     let what = format!("[evaluator] prepare `{command}`");
     let Some(failure) = failure else {
-        let failure = rig.pristine.seal().err().map(|e| Failure::new(Label::Infrastructure, format!("{what}: {e}")));
-        return SetupEnd { seconds, failure, ..SetupEnd::default() };
+        let sealed = inference::inputs_there(&rig.task, &rig.pristine).and_then(|()| Ok(rig.pristine.seal()?));
+        let failure = sealed.err().map(|e| Failure::new(Label::Infrastructure, format!("{what}: {e:#}")));
+        return SetupEnd { seconds, failure, evaluator: rig.pristine.digest(), ..SetupEnd::default() };
     };
     let streams = [Stream::Stdout, Stream::Stderr].map(|s| log_end(rig, dir, s, LOG_END).1);
     let log = streams.concat();

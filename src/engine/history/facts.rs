@@ -44,6 +44,7 @@ pub(super) fn events(plan: &Plan<'_>, settings: Settings, code: &[Option<Code>],
             commit: first.map(|c| c.commit.clone()).unwrap_or_default(),
             tree: first.map(|c| c.tree.clone()).unwrap_or_default(),
             source: source(plan, rows.len()),
+            evaluator: None,
         },
         Event::HistoryImported { from: Box::new(from.clone()) },
     ];

@@ -48,7 +48,7 @@ fn noise(study: &Study) -> Vec<Event> {
     if study.settings.noise != NoisePlan::Measure || study.baseline().is_some_and(|b| b.in_flight()) && study.trials.len() == 1 {
         return Vec::new();
     }
-    let groups: Vec<Vec<f64>> = study.replicated.iter().filter_map(|id| study.trial(*id)).map(Trial::scores).collect();
+    let groups: Vec<Vec<f64>> = study.replicated.iter().filter_map(|id| study.trial(*id)).map(super::set_aside::believed).collect();
     let slices: Vec<&[f64]> = groups.iter().map(Vec::as_slice).collect();
     if slices.is_empty() {
         return Vec::new();
@@ -150,7 +150,10 @@ fn trial(study: &Study, trial: &Trial) -> Vec<Event> {
         return match decide::screen(&rule(study), &screen, arm) {
             Some(Screen::Revert(c)) => vec![judged(trial, Verdict::Revert, false, Some(Box::new(c)), None)],
             Some(Screen::Undecided(c)) => vec![judged(trial, Verdict::Undecided, false, Some(Box::new(c)), None)],
-            Some(Screen::Advance(c)) => vec![Event::Advanced { trial: trial.id, comparison: Box::new(c) }],
+            Some(Screen::Advance(c)) => {
+                let aside = super::set_aside::doubt(study, trial, &screen, &rule(study));
+                aside.into_iter().chain([Event::Advanced { trial: trial.id, comparison: Box::new(c) }]).collect()
+            }
             None => Vec::new(),
         };
     }
@@ -159,10 +162,18 @@ fn trial(study: &Study, trial: &Trial) -> Vec<Event> {
             if failure.label.not_the_codes_fault() || failure.label == Label::EvalTimedOut { Verdict::Undecided } else { Verdict::Revert };
         return vec![judged(trial, verdict, false, trial.comparison.clone().map(Box::new), Some(failure.clone()))];
     }
-    if valid(trial, RunKind::Confirm) < per_score {
+    if valid(trial, RunKind::Confirm) < super::set_aside::wanted(study, trial, RunKind::Confirm) as usize {
         return Vec::new();
     }
+    if let Some(event) = super::set_aside::rerun(trial, &screen, &fresh, &rule(study)) {
+        return vec![event];
+    }
     let Some(judgement) = decide::confirm(&rule(study), Candidate { screen: &screen, fresh: &fresh }, arm) else { return Vec::new() };
+    if trial.implausible.as_ref().is_some_and(|i| i.held_up == Some(false)) {
+        // What could not be repeated is not kept, whatever its mean says.
+        let verdict = if judgement.comparison.sd.is_some() { Verdict::Revert } else { Verdict::Undecided };
+        return vec![judged(trial, verdict, false, Some(Box::new(judgement.comparison)), None)];
+    }
     let verdict = judged(trial, judgement.verdict, judgement.verified, Some(Box::new(judgement.comparison)), None);
     if judgement.verdict == Verdict::Keep { with_best(study, trial, verdict, true, judgement.verified) } else { vec![verdict] }
 }
@@ -191,7 +202,13 @@ fn again(study: &Study, trial: &Trial) -> Vec<Event> {
         let verdict = judged(trial, Verdict::Keep, verified, Some(Box::new(comparison)), None);
         return with_best(study, trial, verdict, false, verified);
     }
-    // A trial that was not kept may turn out well after all, but only against the incumbent of now.
+    // A trial that was not kept may turn out well after all, but only against the incumbent of now, and never by a gain that
+    // did not hold up.
+    let candidate = if trial.implausible.as_ref().is_some_and(|i| i.held_up == Some(false)) {
+        Candidate { screen: &[], ..candidate }
+    } else {
+        candidate
+    };
     let (Some(judgement), Some(verdict)) = (decide::confirm(&rule(study), candidate, arm), trial.verdict) else { return Vec::new() };
     if judgement.verdict == Verdict::Keep && other.id == study.incumbent {
         let event = judged(trial, Verdict::Keep, judgement.verified, Some(Box::new(judgement.comparison)), None);

@@ -8,13 +8,15 @@ mod ending;
 mod judge;
 mod reports;
 mod schedule;
+mod set_aside;
 mod setup;
 mod stale;
 #[cfg(test)]
 mod tests;
 
 use crate::model::{
-    DiffStat, Draft, Event, Failure, GateResult, Millis, Operator, ProposalId, RunId, RunKind, RunPhase, SlotInfo, Status, Study, TrialId,
+    DiffStat, Draft, Event, Failure, Flag, GateResult, Millis, Operator, ProposalId, RunId, RunKind, RunPhase, SlotInfo, Status, Study,
+    TrialId,
 };
 use crate::protocol::{Ack, Command};
 use std::collections::BTreeMap;
@@ -81,6 +83,8 @@ pub enum Input {
         self_reported: Option<f64>,
         /// Why it failed.
         failure: Option<Failure>,
+        /// Hash of the list of its artifacts.
+        artifacts: Option<String>,
     },
     /// The evaluator has spoken.
     Scored {
@@ -155,6 +159,8 @@ pub struct SetupEnd {
     pub hiccup: bool,
     /// The last lines of its log, where it failed.
     pub tail: Vec<String>,
+    /// Hash of the evaluator's list of hashes, where it was sealed.
+    pub evaluator: Option<String>,
 }
 
 /// What became of a revision's edits.
@@ -168,6 +174,8 @@ pub struct CheckedTree {
     pub diff: DiffStat,
     /// The surface that the changed paths belong to, where the task binds paths to surfaces.
     pub surface: Option<String>,
+    /// What a reviewer should know of it before compute is spent.
+    pub flags: Vec<Flag>,
 }
 
 /// Work outside the machine. Asking twice under one id is harmless.

@@ -2,10 +2,13 @@
 
 use super::{CheckedTree, Input};
 use crate::decide;
-use crate::model::{Draft, Event, Failure, Label, Proposal, RunId, RunPhase, Status, Study, Trial, TrialId};
+use crate::model::{Draft, Event, Failure, Flag, Label, Proposal, RunId, RunPhase, Status, Study, Trial, TrialId};
 
 /// Longest hypothesis in an event, in characters; the whole text lies beside the journal.
 const HYPOTHESIS: usize = 1000;
+
+/// Longest evidence of a flag in an event, in characters; there are seven kinds.
+const EVIDENCE: usize = 200;
 
 /// Longest failure detail in an event, in characters.
 const DETAIL: usize = 600;
@@ -32,11 +35,13 @@ pub(super) fn take(study: &Study, input: Input) -> Vec<Event> {
                 && study.trial(run.trial).and_then(|t| t.run(run.run)).is_some_and(|r| r.started.is_none());
             new.then_some(Event::RunStarted { run, pid }).into_iter().collect()
         }
-        Input::Ended { run, seconds, peak_memory_bytes, self_reported, failure } => {
+        Input::Ended { run, seconds, peak_memory_bytes, self_reported, failure, artifacts } => {
             if phase(study, run) != Some(RunPhase::Running) {
                 return Vec::new();
             }
-            vec![Event::RunEnded { run, seconds, peak_memory_bytes, self_reported, failure: failure.map(bounded) }]
+            let same = same_artifacts(study, run, artifacts.as_deref());
+            let ended = Event::RunEnded { run, seconds, peak_memory_bytes, self_reported, failure: failure.map(bounded), artifacts };
+            std::iter::once(ended).chain(same).collect()
         }
         Input::Scored { run, result, metrics, gates } => {
             if phase(study, run) != Some(RunPhase::Evaluating) {
@@ -69,6 +74,15 @@ pub(super) fn take(study: &Study, input: Input) -> Vec<Event> {
         }
         Input::Note { warning, text } => vec![Event::Noted { warning, text: cut(&text, DETAIL) }],
     }
+}
+
+/// The same bytes from other code are worth a look: outputs that were copied, or a change that does nothing.
+fn same_artifacts(study: &Study, run: RunId, artifacts: Option<&str>) -> Option<Event> {
+    let own = study.trial(run.trial)?.run(run.run)?;
+    let other = study.same_artifacts(&own.tree, artifacts).next()?;
+    let text =
+        format!("{run} left the very artifacts of {other}, whose code is another: its outputs were copied, or the change has no effect");
+    Some(Event::Noted { warning: true, text })
 }
 
 fn awaited(request: &Proposal) -> bool {
@@ -109,6 +123,7 @@ fn checked(study: &Study, id: TrialId, revision: u32, result: Result<CheckedTree
                 tree: checked.tree,
                 diff: checked.diff,
                 surface: checked.surface,
+                flags: checked.flags.into_iter().map(|f| Flag { evidence: cut(&f.evidence, EVIDENCE), ..f }).collect(),
             },
         },
     })

@@ -1,6 +1,6 @@
 //! What starts next: reviews by rule, runs on free slots, requests to proposers.
 
-use crate::model::{Decision, Event, RunKind, RunNo, Status, Study, StudyState, Trial, TrialId};
+use crate::model::{Decision, Event, Reviewer, RunKind, RunNo, Status, Study, StudyState, Trial, TrialId};
 use crate::review::{self, Ruling};
 use crate::search::{self, Repair};
 use std::collections::BTreeSet;
@@ -24,9 +24,25 @@ pub(super) fn reviews(study: &Study) -> Vec<Event> {
                 reason: Some(reason).filter(|r| !r.is_empty()),
                 tree: trial.tree.clone(),
             }),
+            Ruling::Vetoed { reason } => Some(Event::Reviewed {
+                trial: trial.id,
+                by: Reviewer::Rule,
+                decision: Decision::Veto,
+                reason: Some(reason),
+                tree: trial.tree.clone(),
+            }),
             Ruling::Waits { .. } => None,
         })
         .collect()
+}
+
+/// A seed of the harness's that no run of the trial had, whatever became of it.
+fn fresh_seed(study: &Study, trial: &Trial) -> u64 {
+    let used: BTreeSet<u64> = trial.runs.iter().map(|r| r.seed).collect();
+    let seed = |n: u32| search::run_seed(study.settings.seed, trial.id, RunNo(n));
+    let next = trial.next_run().0;
+    // Two numbers in 2^31 meet rarely; the numbers above belong to no run of any study yet.
+    (0..=used.len() as u32).map(|n| seed(next | (n << 24))).find(|s| !used.contains(s)).unwrap_or_else(|| seed(next))
 }
 
 /// A run that some trial wants.
@@ -52,7 +68,7 @@ pub(super) fn runs(study: &Study) -> Vec<Event> {
     let run = trial.id.run(trial.next_run());
     let seed = match wanted.retry_of.and_then(|no| trial.run(no)) {
         Some(before) => before.seed,
-        None => search::run_seed(study.settings.seed, trial.id, run.run),
+        None => fresh_seed(study, trial),
     };
     vec![Event::RunScheduled { run, kind: wanted.kind, seed, slot, tree, retry_of: wanted.retry_of, gpus: study.settings.gpus }]
 }
@@ -110,7 +126,7 @@ pub(super) fn baseline_runs(baseline: &Trial) -> u32 {
 fn wants_more(study: &Study, trial: &Trial, kind: RunKind) -> bool {
     // A failed run decides the trial, so nothing more is started for it.
     let failed = live_runs(trial).iter().any(|r| r.failure.is_some() && !retried(trial, r.id));
-    !failed && count(trial, kind) < study.settings.seeds_per_score
+    !failed && count(trial, kind) < super::set_aside::wanted(study, trial, kind)
 }
 
 /// Whether a later run repeats this one.

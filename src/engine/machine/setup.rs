@@ -56,7 +56,12 @@ pub(super) fn take(study: &Study, input: Input) -> Vec<Event> {
             vec![Event::SetupEnded { attempt, seconds, cached, failure: failure.map(bounded), repeat, tail: last(tail) }]
         }
         Input::SetupPrepared { end } if setup.stage == SetupStage::Preparing => {
-            vec![Event::SetupPrepared { seconds: end.seconds, failure: end.failure.map(bounded), tail: last(end.tail) }]
+            vec![Event::SetupPrepared {
+                seconds: end.seconds,
+                failure: end.failure.map(bounded),
+                tail: last(end.tail),
+                evaluator: end.evaluator,
+            }]
         }
         Input::SetupGone { detail } if matches!(setup.stage, SetupStage::Preparing | SetupStage::Ready) => {
             vec![Event::SetupGone { detail: cut(&detail, TAIL.1) }]
@@ -115,6 +120,7 @@ mod tests {
             commit: "c".into(),
             tree: "t".into(),
             source: String::new(),
+            evaluator: None,
         };
         let mut study = create(&Record { seq: 1, at: Millis(0), event: first }).unwrap();
         record(&mut study, vec![Event::SetupAsked { wall_secs: 60.0, prepare }]);

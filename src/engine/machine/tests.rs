@@ -1,6 +1,7 @@
 //! The machine against a simulated world: every wanted effect is answered, in an order drawn from a seed.
 
 mod attack;
+mod doubt;
 mod later;
 mod left_behind;
 
@@ -36,6 +37,10 @@ struct World {
     tree: Box<dyn Fn(TrialId, u32) -> String>,
     /// Draft of a request.
     draft: Box<dyn Fn(ProposalId) -> Result<Draft, String>>,
+    /// Flags of a trial's edit.
+    flags: Box<dyn Fn(TrialId) -> Vec<Flag>>,
+    /// Hash of a run's artifacts.
+    artifacts: Box<dyn Fn(RunId) -> Option<String>>,
     ran: BTreeSet<RunId>,
 }
 
@@ -49,6 +54,7 @@ impl World {
             commit: "c0".into(),
             tree: "tree-0".into(),
             source: "here".into(),
+            evaluator: None,
         };
         let first = Record { seq: 1, at: now, event };
         let study = create(&first).unwrap();
@@ -69,6 +75,8 @@ impl World {
                     reasoning: String::new(),
                 })
             }),
+            flags: Box::new(|_| vec![]),
+            artifacts: Box::new(|_| None),
             ran: BTreeSet::new(),
         };
         let slots = (0..2).map(|i| SlotInfo { name: format!("CPU {i}"), gpus: vec![], threads: 1 }).collect();
@@ -126,7 +134,13 @@ impl World {
             },
             (EffectId::Check(trial, revision), _) => {
                 let tree = (self.tree)(trial, revision);
-                let result = Ok(CheckedTree { commit: format!("c-{trial}-{revision}"), tree, diff: DiffStat::default(), surface: None });
+                let result = Ok(CheckedTree {
+                    commit: format!("c-{trial}-{revision}"),
+                    tree,
+                    diff: DiffStat::default(),
+                    surface: None,
+                    flags: (self.flags)(trial),
+                });
                 Input::Checked { trial, revision, result }
             }
             (EffectId::Run(run), Effect::Run { kill, seed, .. }) => {
@@ -136,7 +150,7 @@ impl World {
                 };
                 self.tell(Input::Started { run, pid: 7 });
                 self.ran.insert(run);
-                Input::Ended { run, seconds: 2.0, peak_memory_bytes: 1, self_reported: None, failure }
+                Input::Ended { run, seconds: 2.0, peak_memory_bytes: 1, self_reported: None, failure, artifacts: (self.artifacts)(run) }
             }
             (EffectId::Evaluate(run), Effect::Evaluate { kill }) => {
                 let seed = self.study.trial(run.trial).unwrap().run(run.run).unwrap().seed;
@@ -261,6 +275,54 @@ fn a_baseline_that_always_fails_fails_the_study() {
 }
 
 #[test]
+fn going_on_after_a_failed_baseline_tries_it_again() {
+    for label in [Label::Crashed, Label::Infrastructure] {
+        let mut world = World::new(settings(), 1);
+        world.score = Box::new(move |_, _| Err(Failure::new(label, "no such file")));
+        world.finish();
+        // Not mended yet: it fails again, after new runs with new seeds.
+        let runs = |world: &World| world.study.trials[0].runs.len();
+        let first = runs(&world);
+        let limits = world.study.settings.limits;
+        let go_on = Command::Extend { limits, beyond: false };
+        world.command(go_on.clone()).unwrap();
+        assert_eq!(world.study.trials[0].status, Status::Running);
+        world.finish();
+        assert_eq!((runs(&world), world.study.reason), (2 * first, Some(EndReason::Baseline)), "{label:?}");
+        world.score = Box::new(|trial, seed| Ok(0.5 + f64::from(trial.0 % 5) * 0.02 + (seed % 100) as f64 * 1e-5));
+        world.command(go_on).unwrap();
+        world.finish();
+        let baseline = &world.study.trials[0];
+        assert_eq!((baseline.failure.as_ref(), baseline.scores().len()), (None, world.study.settings.baseline_runs as usize));
+        assert_eq!((world.study.reason, world.study.trials_used), (Some(EndReason::Trials), 12));
+        let seeds: BTreeSet<u64> = baseline.runs.iter().filter(|r| r.retry_of.is_none()).map(|r| r.seed).collect();
+        assert_eq!(seeds.len(), baseline.runs.iter().filter(|r| r.retry_of.is_none()).count());
+    }
+}
+
+#[test]
+fn with_its_only_keep_rolled_back_a_study_has_no_best() {
+    let mut world = World::new(Settings { limits: Limits::default(), proposers: vec!["researcher".into()], ..settings() }, 1);
+    let scored = |gain: f64| move |trial: TrialId, seed: u64| Ok(0.5 + f64::from(trial.0) * gain + (seed % 100) as f64 * 1e-4);
+    // Good while it is chosen, bad when it is run again.
+    world.score = Box::new(scored(0.02));
+    let draft = Box::new((world.draft)(ProposalId(1)).unwrap());
+    world.command(Command::Propose { parent: None, proposer: "researcher".into(), draft, accepted: true }).unwrap();
+    world.finish();
+    assert_eq!(world.study.incumbent, TrialId(1));
+    world.score = Box::new(scored(-0.05));
+    world.command(Command::Replicate { trial: TrialId(1), runs: 3 }).unwrap();
+    world.finish();
+    let study = &world.study;
+    assert_eq!(study.trials[1].verdict, Some(Verdict::RolledBack));
+    assert_eq!((study.best.as_ref(), study.incumbent), (None, TrialId::BASELINE));
+    assert!(matches!(study.noise, crate::model::Noise::Measured { .. }));
+    // The ref of the best follows to the baseline.
+    let told = world.log.iter().rev().find(|r| matches!(r.event, Event::BestChanged { .. })).map(|r| r.event.trial());
+    assert_eq!(told, Some(Some(TrialId::BASELINE)));
+}
+
+#[test]
 fn a_seed_without_effect_leaves_gains_undecided_until_min_effect_is_given() {
     for (min_effect, want) in [(None, Verdict::Undecided), (Some(0.01), Verdict::Keep)] {
         let mut world = World::new(Settings { min_effect, ..settings() }, 1);
@@ -340,7 +402,7 @@ fn fresh_runs_of_a_decided_trial_are_judged_before_the_study_ends() {
 
 #[test]
 fn an_accept_taken_back_after_the_screen_begins_anew() {
-    for seed in 0..20 {
+    for seed in 0..40 {
         let mut world =
             World::new(Settings { autonomy: Autonomy::Ask, limits: Limits { trials: Some(1), ..Limits::default() }, ..settings() }, seed);
         // Better than the baseline by far, so that a confirming run follows the screen at once.

@@ -85,12 +85,14 @@ impl Bound {
         Ok(bound)
     }
 
-    /// The next client of this user's; none when the system refused, strangers are turned away.
+    /// The next client of this user's; none when the system refused. Strangers are turned away, and whatever belongs to a run:
+    /// no model's code commands the study that runs it, whatever the tier.
     pub(super) async fn accept(&self) -> Option<UnixStream> {
         loop {
             let (stream, _) = self.listener.accept().await.ok()?;
             let own = rustix::process::geteuid().as_raw();
-            if stream.peer_cred().is_ok_and(|peer| peer.uid() == own) {
+            let of_a_run = |pid: Option<i32>| pid.and_then(|p| u32::try_from(p).ok()).is_none_or(crate::run::sandbox::of_a_run);
+            if stream.peer_cred().is_ok_and(|peer| peer.uid() == own && !of_a_run(peer.pid())) {
                 return Some(stream);
             }
         }

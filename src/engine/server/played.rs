@@ -46,6 +46,7 @@ pub(crate) fn created(settings: Settings, tree: &str) -> Event {
         commit: "c0".into(),
         tree: tree.into(),
         source: "a directory".into(),
+        evaluator: None,
     }
 }
 

@@ -70,14 +70,21 @@ impl World {
             0 => Input::NoDraft { proposal, detail: "no".repeat(usize::from(more)) },
             1 => Input::Checked { trial, revision: 1 + u32::from(more) % 3, result: Err(failure(label)) },
             2 => Input::Started { run, pid: 3 },
-            3 => Input::Ended { run, seconds: 1.0, peak_memory_bytes: 0, self_reported: None, failure: Some(failure(label)) },
+            3 => Input::Ended {
+                run,
+                seconds: 1.0,
+                peak_memory_bytes: 0,
+                self_reported: None,
+                failure: Some(failure(label)),
+                artifacts: None,
+            },
             4 => Input::Scored { run, result: Err(failure(label)), metrics: BTreeMap::new(), gates: vec![] },
             5 => Input::Labelled { trial, commit: "late".into(), basis: self.study.seq.saturating_sub(u64::from(more) % 8) },
             6 => {
                 self.now = Millis(self.now.0 + i64::from(more) * 100);
                 Input::Settle
             }
-            7 => Input::Ended { run, seconds: 1.0, peak_memory_bytes: 0, self_reported: None, failure: None },
+            7 => Input::Ended { run, seconds: 1.0, peak_memory_bytes: 0, self_reported: None, failure: None, artifacts: None },
             8 => Input::Scored { run, result: Ok(f64::from(more % 10) / 10.0), metrics: BTreeMap::new(), gates: vec![] },
             _ => {
                 self.tell(Input::EngineStopped);

@@ -128,3 +128,22 @@ fn a_stop_during_the_baseline_is_no_failure_of_it() {
         assert_eq!((world.study.reason, world.study.baseline().unwrap().status), (Some(EndReason::Trials), Status::Done), "now {now}");
     }
 }
+
+#[test]
+fn the_very_artifacts_of_other_code_are_noted_and_cost_nothing() {
+    let limits = Limits { trials: Some(3), ..Limits::default() };
+    let mut world = World::new(Settings { limits, ..settings() }, 4);
+    // The third trial's are those of the baseline's second run, and the runs of one trial are alike.
+    world.artifacts = Box::new(|run| match (run.trial.0, run.run.0) {
+        (0, 2) | (3, _) => Some("same".into()),
+        (trial, _) => Some(format!("of trial {trial}")),
+    });
+    world.finish();
+    let noted = |r: &&Record| matches!(&r.event, Event::Noted { warning: true, text } if text.contains("the very artifacts of"));
+    let texts: Vec<String> = world.log.iter().filter(noted).map(|r| format!("{:?}", r.event)).collect();
+    assert!(texts.iter().all(|t| t.contains("t0003/run-") && t.contains("t0000/run-2")) && !texts.is_empty(), "{texts:?}");
+    let third = world.study.trial(TrialId(3)).unwrap();
+    assert!(third.score.is_some() && third.verdict.is_some());
+    let same: Vec<_> = world.study.same_artifacts(&third.runs[0].tree, Some("same")).collect();
+    assert_eq!(same, [TrialId(0).run(crate::model::RunNo(2))]);
+}
