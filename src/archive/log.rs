@@ -1,6 +1,7 @@
 //! Parts of a run's logs, for clients. The pieces of a stream are found by `run::capture`; what lies between them was not
 //! kept. The evaluator's two streams count as one, error output last.
 
+use crate::model::redact;
 use crate::protocol::{LogPart, LogStream};
 use crate::run::capture::{Piece, pieces, read_pieces};
 use std::io;
@@ -8,6 +9,8 @@ use std::path::Path;
 
 /// Bytes handed out at most.
 const LONGEST: u64 = 64 << 10;
+/// Bytes on either side that are looked at as well.
+const AROUND: u64 = 4 << 10;
 
 /// Returns at most `len` bytes (64 KiB at most) of a log from `offset`, counted from the end when negative. What was not kept
 /// is skipped; a log that is not there yet is empty. `sealed` leaves out the evaluator's standard output. Characters cut at either end are left out, so that parts join.
@@ -23,8 +26,24 @@ pub fn part(run_dir: &Path, stream: LogStream, sealed: bool, offset: i64, len: u
     .map_err(failed)?;
     let total = pieces.last().map_or(0, |(start, length, _)| start + length);
     let wanted = if offset < 0 { total.saturating_sub(offset.unsigned_abs()) } else { offset.unsigned_abs().min(total) };
-    let (start, bytes) = read_pieces(&pieces, wanted, LONGEST.min(u64::from(len))).map_err(failed)?;
+    let (start, bytes) = covered(&pieces, wanted, LONGEST.min(u64::from(len))).map_err(failed)?;
     Ok(join(start, total, &bytes))
+}
+
+/// Reads with some of what stands around it, and covers keys: one that is cut by either end is no less a key.
+fn covered(pieces: &[Piece], from: u64, len: u64) -> io::Result<(u64, Vec<u8>)> {
+    let (start, mut bytes) = read_pieces(pieces, from.saturating_sub(AROUND), len + 2 * AROUND)?;
+    redact::ours().cover(&mut bytes);
+    let before = usize::try_from(from.saturating_sub(start)).unwrap_or(usize::MAX);
+    if before > 0 && before >= bytes.len() {
+        // What was not kept lies between the two.
+        let (start, mut bytes) = read_pieces(pieces, from, len)?;
+        redact::ours().cover(&mut bytes);
+        return Ok((start, bytes));
+    }
+    bytes.drain(..before);
+    bytes.truncate(usize::try_from(len).unwrap_or(usize::MAX));
+    Ok((start.max(from), bytes))
 }
 
 /// Leaves out the rest of a character at the beginning, and the beginning of one at the end while more may come.

@@ -44,6 +44,7 @@ impl Fixture {
             tree: applied.tree,
             diff: DiffStat::default(),
             surface: None,
+            flags: Vec::new(),
         };
         let asked = Event::ProposalAsked {
             proposal: ProposalId(1),

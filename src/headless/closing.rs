@@ -79,7 +79,10 @@ fn heading(study: &Study) -> String {
         .collect();
     let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join(": ")) };
     let (name, metric) = (safe(&study.name), safe(&study.settings.metric));
-    format!("{name}: {}{why}, {} {metric}", study.state.word(), study.settings.goal.word())
+    // Told to end, but not at its end yet: what runs is waited for, or being killed.
+    let ending =
+        study.stopping.filter(|_| !study.is_over()).map(|now| if now { ", ending now" } else { ", ending after the running runs" });
+    format!("{name}: {}{}{why}, {} {metric}", study.state.word(), ending.unwrap_or_default(), study.settings.goal.word())
 }
 
 fn holdout(study: &Study) -> Option<String> {
@@ -93,6 +96,7 @@ fn holdout(study: &Study) -> Option<String> {
             let gain = study.settings.goal.gain(best, baseline);
             Some(format!("baseline {}, best {} ({})", score(Some(baseline), source), score(Some(best), source), signed(gain)))
         }
+        (baseline, None) if study.best.is_none() => Some(format!("baseline {}", score(baseline, source))),
         (baseline, best) => Some(format!("baseline {}, best {}", score(baseline, source), score(best, source))),
     }
 }
@@ -137,6 +141,7 @@ fn next_commands(study: &Study, suffix: &str) -> Vec<String> {
         commands.push(("log", " setup".into(), "the whole log".into()));
     } else if study.state == StudyState::Failed {
         commands.push(("log", format!(" {}", TrialId::BASELINE), "what the baseline printed".into()));
+        commands.push(("resume", String::new(), "try it again, once what it needs is there".into()));
     }
     commands.push(("show", String::new(), "all numbers, `--json` for programs".into()));
     if study.imported.as_ref().is_some_and(|from| from.fixed.is_some()) {

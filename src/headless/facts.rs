@@ -3,7 +3,8 @@
 use super::paint::{Tone, tone_of};
 use super::words::{freedom, gain, gain_vs, noise_advice, outcome, plural, safe, score, signed, span};
 use crate::model::{
-    Autonomy, Best, Comparison, Decision, EndReason, Event, Label, Noise, Record, Reviewer, Status, StudyState, TrialId, Verdict,
+    Autonomy, Best, Comparison, Decision, EndReason, Event, Flag, Label, Noise, Record, Reviewer, Status, StudyState, TrialId, Verdict,
+    flagged,
     number::{rough, short},
 };
 use crate::protocol::{Header, Row};
@@ -68,10 +69,12 @@ pub fn line(record: &Record, header: &Header, row: impl Fn(TrialId) -> Option<Ro
             Some(Line::of(run.trial, failure.label.word(), Tone::Bad, format!("{}: {}", run.run, safe(&failure.detail))))
         }
         Event::NoiseMeasured { noise } => noise_line(*noise, before.noise, header.min_effect),
-        Event::Checked { trial, .. } if header.autonomy != Autonomy::Auto => {
-            let row = row(*trial).filter(|row| row.status == Status::Waiting)?;
+        Event::Checked { trial, flags, .. } if header.autonomy == Autonomy::Auto => flagged_line(*trial, flags),
+        Event::Checked { trial, flags, .. } => {
+            let Some(row) = row(*trial).filter(|row| row.status == Status::Waiting) else { return flagged_line(*trial, flags) };
+            let flags = flagged(flags.iter().map(Flag::mark)).map(|f| format!("  flagged: {f}")).unwrap_or_default();
             let proposal = row.proposal.map(|p| format!("{p}  ")).unwrap_or_default();
-            Some(Line::of(*trial, "waiting", Tone::Warning, format!("{proposal}{}  {}", safe(&row.proposer), safe(&row.title))))
+            Some(Line::of(*trial, "waiting", Tone::Warning, format!("{proposal}{}  {}{flags}", safe(&row.proposer), safe(&row.title))))
         }
         Event::Rejected { trial, failure } => {
             Some(Line::of(*trial, "rejected", Tone::Faint, format!("{}: {}", failure.label.word(), safe(&failure.detail))))
@@ -89,6 +92,15 @@ pub fn line(record: &Record, header: &Header, row: impl Fn(TrialId) -> Option<Ro
                 gain_vs(comparison)
             );
             Some(Line::of(*trial, "promising", Tone::Plain, text))
+        }
+        Event::SetAside { trial, implausible } => {
+            let text = format!("implausible gain, set aside: {}; {}", implausible.why(), implausible.told());
+            Some(Line::of(*trial, "set aside", Tone::Warning, text))
+        }
+        Event::Rerun { trial, held_up, mean, .. } => {
+            let said = if *held_up { "held up; a person should look at it" } else { "did not hold up" };
+            let mean = score(Some(*mean), header.score_source);
+            Some(Line::of(*trial, "set aside", Tone::Warning, format!("implausible gain, rerun with fresh seeds: {said} (mean {mean})")))
         }
         Event::Judged { trial, verdict, comparison, failure, .. } => {
             let failure = failure.as_ref().map(|f| (f.label, f.detail.as_str()));
@@ -109,6 +121,13 @@ pub fn line(record: &Record, header: &Header, row: impl Fn(TrialId) -> Option<Ro
         }
         event => setup_line(event).or_else(|| study_line(event)),
     }
+}
+
+/// What an edit touches that is no idea, before compute is spent on it.
+fn flagged_line(trial: TrialId, flags: &[Flag]) -> Option<Line> {
+    let words = flagged(flags.iter().map(Flag::mark))?;
+    let evidence: Vec<String> = flags.iter().map(|f| safe(&f.evidence)).collect();
+    Some(Line::of(trial, "flagged:", Tone::Warning, format!("{words}  ({})", evidence.join("; "))))
 }
 
 /// The environment of the runs.
@@ -162,6 +181,7 @@ fn setting(change: &crate::model::SettingsChange) -> String {
         Change::Target { target: None } => "the target is lifted: the study goes on beyond it".to_owned(),
         Change::Proposers { proposers } => format!("proposers are {}", safe(&proposers.join(", "))),
         Change::Policy { policy } => format!("the policy is {}", policy.word()),
+        Change::Isolation { tier } => format!("isolation {tier}, {}", tier.by()),
         Change::LetPass { proposer } => format!("proposals of {} pass from now on", safe(proposer)),
     }
 }

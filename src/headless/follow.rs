@@ -10,7 +10,7 @@ use super::{
     words::{fit, safe},
 };
 use crate::client::{Incoming, Link, LinkState, Mirror, Request, read_study};
-use crate::model::{Event, Millis, Record, StudyState};
+use crate::model::{Event, Millis, Record, StudyState, printable, printable_json};
 use crate::protocol::{Command, Signal, Snapshot};
 use std::{
     io::{self, Write},
@@ -204,7 +204,7 @@ impl Printer {
     fn fact(&mut self, record: &Record) -> io::Result<()> {
         if self.json {
             let text = serde_json::to_string(record).map_err(io::Error::other)?;
-            return self.screen.line(&text);
+            return self.screen.line(&printable_json(&text));
         }
         let Some(header) = self.mirror.header.as_ref() else { return Ok(()) };
         let said = line(record, header, |id| self.mirror.row(id).cloned(), &self.before);
@@ -226,7 +226,7 @@ impl Printer {
     /// Something about the client itself; beside JSON it goes to the other stream.
     fn message(&mut self, text: &str) -> io::Result<()> {
         if self.json {
-            writeln!(self.err, "{text}")?;
+            writeln!(self.err, "{}", printable(text))?;
             return self.err.flush();
         }
         self.screen.line(&self.paint.tone(Tone::Warning, text))
@@ -253,7 +253,7 @@ impl Printer {
             Ending::Over => {}
         }
         if self.json {
-            return self.screen.line(&summary(study, now(), exit_code(finish)).to_string());
+            return self.screen.line(&printable_json(&summary(study, now(), exit_code(finish)).to_string()));
         }
         self.screen.line("")?;
         for line in closing(study, now(), &self.suffix) {

@@ -2,6 +2,7 @@
 //!
 //! The cursor rests at the end of the area's last line. A terminal gets `\r\n`, so that it may be in raw mode.
 
+use crate::model::printable;
 use std::io::{self, Write};
 
 /// A place to print to.
@@ -23,7 +24,7 @@ impl Screen {
     /// Prints one line, above the live area.
     pub fn line(&mut self, line: &str) -> io::Result<()> {
         let mut text = self.erase();
-        text.push_str(line);
+        text.push_str(&printable(line));
         text.push_str(if self.live { "\r\n" } else { "\n" });
         text.push_str(&self.drawn());
         self.write(&text)
@@ -31,6 +32,7 @@ impl Screen {
 
     /// Replaces the live area; writes nothing when it has not changed.
     pub fn area(&mut self, area: Vec<String>) -> io::Result<()> {
+        let area: Vec<String> = area.iter().map(|line| printable(line).into_owned()).collect();
         if !self.live || area == self.area {
             return Ok(());
         }

@@ -89,6 +89,14 @@ pub fn show_trial(study: &Study, detail: &TrialDetail, suffix: &str, paint: Pain
         lines.push(String::new());
         lines.extend(runs(study, &t.runs, paint));
     }
+    for run in &t.runs {
+        let tree = study.trial(t.id).and_then(|t| t.run(run.id)).map_or("", |r| r.tree.as_str());
+        let same: Vec<String> = study.same_artifacts(tree, run.artifacts.as_deref()).take(4).map(|r| r.to_string()).collect();
+        if !same.is_empty() {
+            let text = format!("{} left the very artifacts of {}, whose code is another", run.id, same.join(", "));
+            lines.push(paint.tone(Tone::Bad, &text));
+        }
+    }
     if let Some(draft) = detail.draft.as_ref().filter(|d| !d.reasoning.trim().is_empty()) {
         lines.extend([String::new(), paint.tone(Tone::Strong, "reasoning")]);
         let reasoning: Vec<&str> = draft.reasoning.lines().collect();
@@ -139,6 +147,10 @@ fn facts(study: &Study, detail: &TrialDetail) -> Vec<[String; 2]> {
     }
     if let Some(diff) = t.diff {
         say("diff", format!("{}, +{} -{}", plural(diff.files as usize, "file"), diff.added, diff.removed));
+    }
+    for flag in &t.flags {
+        let only = if flag.only { "nothing else, " } else { "" };
+        say("flagged", format!("{only}{}: {}", flag.flag.word().replace('_', " "), safe(&flag.evidence)));
     }
     for gate in &t.gates {
         let value = gate.value.map_or("no value".into(), short);

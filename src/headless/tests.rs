@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 use tokio::{sync::mpsc, time::timeout};
+use unicode_width::UnicodeWidthStr;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -32,6 +33,7 @@ fn checked(trial: u32) -> Event {
         tree: format!("tree{trial}"),
         diff: DiffStat { files: 1, added: 3, removed: 2 },
         surface: None,
+        flags: Vec::new(),
     }
 }
 
@@ -44,7 +46,7 @@ fn scheduled(run: RunId, kind: RunKind) -> Event {
 }
 
 fn ended(run: RunId, failure: Option<Failure>) -> Event {
-    Event::RunEnded { run, seconds: 2.4, peak_memory_bytes: 64 << 20, self_reported: None, failure }
+    Event::RunEnded { run, seconds: 2.4, peak_memory_bytes: 64 << 20, self_reported: None, failure, artifacts: None }
 }
 
 fn scored(run: RunId, score: f64, trial_score: f64) -> Event {
@@ -316,8 +318,14 @@ fn studies_in_a_list() {
     let broken = Listed { head: Err("journal.jsonl, line 3 was altered".into()), ..listed("broken\u{1b}[2J", &ask, false) };
     let all = [listed("wind-1", &ask, true), listed("wind-2", &ask, false), listed("漢字", &finished(), false), broken];
     let now = Millis(100_000);
-    let mut text = ls(&all, now, Paint::PLAIN);
+    let mut text = ls(&all, now, usize::MAX, Paint::PLAIN);
     text.push_str(&ls_short(&all));
+    let long = [listed("a-history-with-a-long-name", &finished(), false), listed("wind-1", &ask, true)];
+    for width in [110, 80, 60] {
+        let narrow = ls(&long, now, width, Paint::PLAIN);
+        assert!(narrow.lines().all(|line| line.width() <= width), "{narrow}");
+        text.push_str(&format!("──── {width} columns\n{narrow}"));
+    }
     printable(&text);
     insta::assert_snapshot!("ls", text);
     let objects: Vec<serde_json::Value> = ls_json(&all).lines().map(|l| serde_json::from_str(l).unwrap()).collect();
@@ -421,7 +429,7 @@ async fn a_study_in_a_pipe() {
         "{out}"
     );
     assert!(out.contains("\nt0001  keep        0.186 (+0.014 vs t0000)  knobs/tpe  raise LEARNING_RATE"), "{out}");
-    assert!(out.contains("\nt0002  crashed     ValueError: shapes (8,) and (9,)\n"), "{out}");
+    assert!(out.contains("\nt0002  crashed     ValueError: shapes ␛(8,) and (9,)\n"), "{out}");
     assert!(out.contains("\ngain      +0.014, 95 % +0.009 to +0.019, provisional\n"), "{out}");
 }
 
@@ -543,4 +551,35 @@ fn the_first_line_says_what_is_unlimited_and_self_reported() {
         text,
         "study wind-1, task wind-power, minimize mse, score source self: the run's own word, no slots yet, isolation E, unlimited trials, 30s a run"
     );
+}
+
+#[test]
+fn flags_and_doubts_have_lines() {
+    use crate::model::{Flag, FlagKind, Implausible};
+    let Event::Checked { trial, revision, commit, tree, diff, surface, .. } = checked(1) else { unreachable!() };
+    let flags = vec![Flag { flag: FlagKind::Seed, only: true, evidence: "train.py:12 has `SEED = 2\u{1b}[2J` now".into() }];
+    let flagged = Event::Checked { trial, revision, commit, tree, diff, surface, flags };
+    let implausible = Implausible {
+        score: -90.0,
+        median: 0.2,
+        scale: 0.01,
+        scores: 8,
+        z: 9020.0,
+        needed: Some(125.6),
+        way: None,
+        held_up: None,
+        rerun: None,
+    };
+    let aside = Event::SetAside { trial: TrialId(1), implausible: Box::new(implausible) };
+    let rerun = |held_up| Event::Rerun { trial: TrialId(1), held_up, mean: -89.5, distance: 0.5, allowed: 20.0 };
+    let events = vec![created(settings(), "tree0"), started(), proposed(1, 0, "another seed"), flagged, aside, rerun(true), rerun(false)];
+    let said = told(events);
+    for want in [
+        "t0001  flagged:    only changes the seed  (train.py:12 has `SEED = 2␛",
+        "t0001  set aside   implausible gain, set aside: -90 is 9020 usual distances (0.01) better than the median 0.2 of 8 trials",
+        "t0001  set aside   implausible gain, rerun with fresh seeds: held up; a person should look at it (mean -89.5)",
+        "t0001  set aside   implausible gain, rerun with fresh seeds: did not hold up (mean -89.5)",
+    ] {
+        assert!(said.contains(want), "no `{want}` in\n{said}");
+    }
 }

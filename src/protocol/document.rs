@@ -1,8 +1,8 @@
 //! The stable JSON of `show --json`: every field always present, null without a value, trials in numeric order.
 
 use crate::model::{
-    Decision, DiffStat, EndReason, Failure, GateResult, Goal, Millis, Noise, Operator, ProposalId, Reviewer, RunKind, RunNo, ScoreSource,
-    SetupStage, Status, Study, StudyState, Trial, TrialId, Verdict,
+    Decision, DiffStat, EndReason, Failure, Flag, GateResult, Goal, Millis, Noise, Operator, ProposalId, Reviewer, RunKind, RunNo,
+    ScoreSource, SetupStage, Status, Study, StudyState, Trial, TrialId, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -112,6 +112,8 @@ pub struct TrialDocument {
     pub failure: Option<Failure>,
     pub gates: Vec<GateResult>,
     pub diff: Option<DiffStat>,
+    #[serde(default)]
+    pub flags: Vec<Flag>,
     pub reviews: Vec<ReviewDocument>,
     pub cost: CostDocument,
     pub times: TimesDocument,
@@ -133,6 +135,8 @@ pub struct RunDocument {
     pub metrics: BTreeMap<String, f64>,
     pub failure: Option<Failure>,
     pub retry_of: Option<RunNo>,
+    #[serde(default)]
+    pub artifacts: Option<String>,
 }
 
 /// One review.
@@ -273,11 +277,13 @@ pub fn trial_document(t: &Trial) -> TrialDocument {
                 metrics: r.metrics.clone(),
                 failure: r.failure.clone(),
                 retry_of: r.retry_of,
+                artifacts: r.artifacts.clone(),
             })
             .collect(),
         failure: t.failure.clone(),
         gates: t.gates.clone(),
         diff: t.diff,
+        flags: t.all_flags(),
         reviews: t
             .reviews
             .iter()

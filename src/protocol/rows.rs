@@ -2,8 +2,8 @@
 
 use super::wire::{Snapshot, Update};
 use crate::model::{
-    Autonomy, Best, EndReason, Goal, Label, Limits, Millis, Noise, Note, Operator, ProposalId, Record, RunId, RunPhase, ScoreSource, Setup,
-    SlotInfo, Status, Study, StudyState, TrialId, Verdict,
+    Autonomy, Best, EndReason, Goal, Label, Limits, Mark, Millis, Noise, Note, Operator, ProposalId, Record, RunId, RunPhase, ScoreSource,
+    Setup, SlotInfo, Status, Study, StudyState, TrialId, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -142,6 +142,9 @@ pub struct Row {
     pub runs: u32,
     /// Hash of its tree.
     pub tree: Option<String>,
+    /// What a reviewer should know of it; the evidence is asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<Mark>,
     /// A person wants it extended.
     pub pinned: bool,
     /// A person does not.
@@ -245,6 +248,7 @@ pub fn row(study: &Study, id: TrialId) -> Option<Row> {
         title,
         runs: t.runs.len() as u32,
         tree: t.tree.clone(),
+        flags: t.marks(),
         pinned: t.pinned,
         pruned: t.pruned,
         finished: t.times.finished,

@@ -3,7 +3,7 @@
 use super::ink::clean;
 use super::panes::status;
 use super::theme::Role;
-use crate::model::{Decision, Event, Noise, Reviewer, SettingsChange, Status, TrialId, Verdict, number::short};
+use crate::model::{Decision, Event, Flag, Noise, Reviewer, SettingsChange, Status, TrialId, Verdict, flagged, number::short};
 
 fn by(reviewer: Reviewer) -> &'static str {
     match reviewer {
@@ -55,6 +55,7 @@ pub fn words(event: &Event, decimals: usize) -> Option<(String, Role)> {
                 SettingsChange::Target { target: None } => "the target is lifted: on beyond it".into(),
                 SettingsChange::Proposers { proposers } => format!("proposers: {}", clean(&proposers.join(", "))),
                 SettingsChange::Policy { policy } => format!("policy: {}", policy.word()),
+                SettingsChange::Isolation { tier } => format!("isolation is {tier} now, by {}", tier.by()),
                 SettingsChange::LetPass { proposer } => format!("proposals of {} pass from now on", clean(proposer)),
             },
             Role::Text,
@@ -68,7 +69,10 @@ pub fn words(event: &Event, decimals: usize) -> Option<(String, Role)> {
         Event::Revised { trial, revision, by: who, reason, .. } => {
             (format!("{trial} revision {revision} by {}{}", by(*who), because(reason)), Role::Text)
         }
-        Event::Checked { trial, diff, .. } => (format!("{trial} checked: +{} −{}", diff.added, diff.removed), Role::Dim),
+        Event::Checked { trial, diff, flags, .. } => match flagged(flags.iter().map(Flag::mark)) {
+            Some(flags) => (format!("{trial} flagged: {flags} (+{} −{})", diff.added, diff.removed), Role::Warn),
+            None => (format!("{trial} checked: +{} −{}", diff.added, diff.removed), Role::Dim),
+        },
         Event::Rejected { trial, failure } => {
             (format!("{trial} rejected, {}: {}", failure.label.word().replace('_', " "), clean(&failure.detail)), Role::Failed)
         }
@@ -104,6 +108,11 @@ pub fn words(event: &Event, decimals: usize) -> Option<(String, Role)> {
         Event::Advanced { trial, comparison } => {
             let by = gain_of(comparison.gain);
             (format!("{trial} looks better than {} by {by}: confirming", comparison.against), Role::Unsure)
+        }
+        Event::SetAside { trial, .. } => (format!("{trial} implausible gain, set aside: rerun with fresh seeds"), Role::Warn),
+        Event::Rerun { trial, held_up, .. } => {
+            let held = if *held_up { "held up; a person should look" } else { "did not hold up" };
+            (format!("{trial} implausible gain, rerun with fresh seeds: {held}"), Role::Warn)
         }
         Event::Judged { trial, verdict, comparison, failure, verified } => {
             let gain = comparison.as_ref().map(|c| format!(" {} vs {}", gain_of(c.gain), c.against)).unwrap_or_default();

@@ -129,6 +129,7 @@ mod tests {
             title: format!("Title {id}"),
             runs: 1,
             tree: None,
+            flags: Vec::new(),
             pinned: false,
             pruned: false,
             finished: None,

@@ -129,8 +129,12 @@ pub fn width(text: &str) -> usize {
 
 /// Foreign text made fit to be drawn, on one line.
 pub fn clean(text: &str) -> String {
-    // A variation selector changes the width of the character before it, which terminals and libraries disagree on.
-    Safe::line(text).as_str().replace(['\u{fe0f}', '\u{fe0e}'], "")
+    Safe::line(text).into_string()
+}
+
+/// A line of code, with every character of it to be seen.
+pub fn code(text: &str) -> String {
+    Safe::code(text).into_string()
 }
 
 /// At most `max` columns, with an ellipsis at the end where something is lost.

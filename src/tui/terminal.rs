@@ -1,6 +1,7 @@
 //! The one place that changes the terminal, and that gives it back: at the end, on an error, after a panic, around the editor
 //! and a suspension.
 
+use crate::model::{Safe, drawable};
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{
     DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange, EnableMouseCapture,
@@ -12,6 +13,7 @@ use crossterm::terminal::{
 use crossterm::{cursor, execute};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::buffer::Buffer;
 use std::io::{self, Stdout, Write};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,12 +59,13 @@ impl Screen {
     pub fn draw(&mut self, cursor: Option<(u16, u16)>, title: &str, paint: impl FnOnce(&mut ratatui::Frame<'_>)) -> io::Result<()> {
         if self.title != title {
             self.title = title.to_owned();
-            execute!(io::stdout(), SetTitle(title))?;
+            execute!(io::stdout(), SetTitle(Safe::line(title)))?;
         }
         // Terminals that know it show the frame whole; others ignore it.
         execute!(io::stdout(), BeginSynchronizedUpdate)?;
         let drawn = self.terminal.draw(|frame| {
             paint(frame);
+            wall(frame.buffer_mut());
             let area = frame.area();
             if let Some((x, y)) = cursor.filter(|(x, y)| *x < area.width && *y < area.height) {
                 frame.set_cursor_position((x, y));
@@ -105,6 +108,15 @@ impl Screen {
 impl Drop for Screen {
     fn drop(&mut self) {
         restore();
+    }
+}
+
+/// The last wall: a cell holds what is drawn and nothing else, whatever way its text took.
+fn wall(buffer: &mut Buffer) {
+    for cell in &mut buffer.content {
+        if !drawable(cell.symbol()) {
+            cell.set_char(char::REPLACEMENT_CHARACTER);
+        }
     }
 }
 
@@ -153,6 +165,18 @@ mod tests {
     use super::*;
     use portable_pty::{CommandBuilder, PtySize, native_pty_system};
     use std::io::Read;
+
+    #[test]
+    fn no_cell_carries_more_than_it_shows() {
+        let mut buffer = Buffer::empty(ratatui::layout::Rect::new(0, 0, 7, 1));
+        let symbols = ["a", "日", "", "\u{1b}[2J", "\u{202e}", "e\u{301}", "\u{9b}"];
+        for (cell, symbol) in buffer.content.iter_mut().zip(symbols) {
+            cell.set_symbol(symbol);
+        }
+        wall(&mut buffer);
+        let shown: Vec<&str> = buffer.content.iter().map(|c| c.symbol()).collect();
+        assert_eq!(shown, ["a", "日", "", "\u{fffd}", "\u{fffd}", "e\u{301}", "\u{fffd}"]);
+    }
 
     /// Not a test: what `a_panic_gives_the_terminal_back` runs in a terminal of its own.
     #[test]

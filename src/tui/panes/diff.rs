@@ -228,7 +228,7 @@ fn body(mut out: Line, hunk: &Hunk, at: usize, look: &Look<'_>, n: usize, column
     };
     if look.left_out.contains(&n) && l.kind != LineKind::Context {
         out.push(format!("{sign} "), Role::Dim);
-        out.push(ink::skip(&ink::clean(&l.text), look.shift), Role::Dim);
+        out.push(ink::skip(&ink::code(&l.text), look.shift), Role::Dim);
         return out.cut(columns);
     }
     out.push(format!("{sign} "), role);
@@ -242,7 +242,7 @@ fn body(mut out: Line, hunk: &Hunk, at: usize, look: &Look<'_>, n: usize, column
                 out.push(shown, if changed { word_role } else { role });
             }
         }
-        None => out.push(ink::skip(&ink::clean(&l.text), look.shift), if l.kind == LineKind::Context { Role::Dim } else { role }),
+        None => out.push(ink::skip(&ink::code(&l.text), look.shift), if l.kind == LineKind::Context { Role::Dim } else { role }),
     }
     out.cut(columns).on(ground)
 }
@@ -275,7 +275,7 @@ fn partner(hunk: &Hunk, at: usize) -> Option<&DiffLine> {
 
 /// The pieces of a line and whether each is changed; none when the two lines have little in common.
 fn words(line: &DiffLine, other: &DiffLine) -> Option<Vec<(String, bool)>> {
-    let (mine, theirs) = (ink::clean(&line.text), ink::clean(&other.text));
+    let (mine, theirs) = (ink::code(&line.text), ink::code(&other.text));
     if mine.len().max(theirs.len()) > LONGEST_COMPARED {
         return None;
     }

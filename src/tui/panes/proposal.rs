@@ -2,7 +2,7 @@
 
 use super::diff::{self, DiffRow, Look};
 use super::{Content, Ctx, status};
-use crate::model::{Comparison, Decision, Diff, Reviewer, RunId, RunPhase, TrialId, Verdict, number::short};
+use crate::model::{Comparison, Decision, Diff, Reviewer, RunId, RunPhase, TrialId, Verdict, flagged, number::short};
 use crate::protocol::{Answer, Header, Query, Row, TrialDetail};
 use crate::tui::feedwords::Signed;
 use crate::tui::ink::{self, Line};
@@ -148,6 +148,7 @@ fn facts(ctx: &Ctx<'_>, header: &Header, row: &Row, width: usize) -> Vec<Line> {
     let mut out = Vec::new();
     let hypothesis = known.map_or(row.title.as_str(), |d| d.document.hypothesis.as_str());
     out.extend(ink::wrap(&ink::clean(hypothesis), width).into_iter().take(6).map(|l| Line::of(l, Role::Strong)));
+    out.extend(flags(row, known, width));
     out.push(origin(row, known).cut(width));
     let (glyph, word, role) = status::of(row);
     let mut line = Line::of(format!("{glyph} {word}"), role);
@@ -197,6 +198,18 @@ fn facts(ctx: &Ctx<'_>, header: &Header, row: &Row, width: usize) -> Vec<Line> {
         out.push(Line::of(ink::clean(why), Role::Warn).cut(width));
     }
     out.push(Line::of("─".repeat(width), Role::Guide));
+    out
+}
+
+/// What a reviewer should know before saying yes: in words, then each flag's evidence.
+fn flags(row: &Row, known: Option<&TrialDetail>, width: usize) -> Vec<Line> {
+    let Some(words) = flagged(row.flags.iter().copied()) else { return Vec::new() };
+    let text = ink::wrap(&format!("flagged: {words}"), width.saturating_sub(2));
+    let mut out: Vec<Line> = text.into_iter().map(|l| Line::of("! ", Role::Warn).and(l, Role::Warn)).collect();
+    for flag in known.into_iter().flat_map(|d| &d.document.flags) {
+        let text = ink::wrap(&ink::clean(&flag.evidence), width.saturating_sub(4)).into_iter().take(3);
+        out.extend(text.map(|l| Line::of("    ", Role::Text).and(l, Role::Dim)));
+    }
     out
 }
 

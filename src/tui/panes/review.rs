@@ -43,6 +43,9 @@ pub fn content(ctx: &Ctx<'_>, width: usize, height: usize) -> Content {
         let late = ctx.state.later.contains(id);
         let name = row.proposal.map_or_else(|| row.id.to_string(), |p| p.to_string());
         let mut line = Line::of(if here { "▌" } else { " " }, Role::Accent).and(name, Role::Strong);
+        if !row.flags.is_empty() {
+            line.push(" ! flagged", Role::Warn);
+        }
         line.push(format!(" {}", ink::left(&ink::cut_middle(&ink::clean(&row.proposer), 13), 13)), Role::Accent);
         line.push(format!(" {}", row.operator.word()), Role::Dim);
         if let Some(parent) = row.parents.first() {

@@ -50,6 +50,7 @@ impl Maker {
                 commit: "c0ffee".into(),
                 tree: "tree0".into(),
                 source: "tasks/quickstart at 1f3a9c2".into(),
+                evaluator: None,
             },
         };
         let study = create(&record).unwrap();
@@ -80,7 +81,7 @@ impl Maker {
         let id = TrialId(trial).run(RunNo(run));
         let failure = score.err().map(|(label, detail)| Failure::new(label, detail));
         let seconds = 2.5 + f64::from(trial % 3) * 0.4;
-        let event = Event::RunEnded { run: id, seconds, peak_memory_bytes: 143 << 20, self_reported: None, failure };
+        let event = Event::RunEnded { run: id, seconds, peak_memory_bytes: 143 << 20, self_reported: None, failure, artifacts: None };
         self.after((seconds * 1000.0) as i64, event);
         if let Ok(score) = score {
             let metrics = BTreeMap::from([("train_error".to_owned(), score * 0.8)]);
@@ -120,7 +121,7 @@ impl Maker {
         });
         let (commit, tree) = (format!("{:07x}", trial.0 * 7919), format!("tree{}", trial.0));
         let diff = DiffStat { files: 1, added: 2, removed: 2 };
-        self.now(Event::Checked { trial, revision: 1, commit, tree, diff, surface: Some(surface.into()) });
+        self.now(Event::Checked { trial, revision: 1, commit, tree, diff, surface: Some(surface.into()), flags: vec![] });
         trial.0
     }
 

@@ -2,7 +2,7 @@
 
 use super::fixture::*;
 use crate::client::Incoming;
-use crate::model::{Autonomy, Millis};
+use crate::model::{Autonomy, Event, Flag, FlagKind, Millis, Status};
 use crate::protocol::Signal;
 use crate::tui::Options;
 use crate::tui::preflight::{self, Preflight};
@@ -120,4 +120,22 @@ fn the_card_before_the_first_run() {
         let screen = text(&paint(&preflight::project(&card, size), size, "default", true));
         shot(&format!("preflight-{}x{}", size.0, size.1), &screen);
     }
+}
+
+#[test]
+fn flags_are_seen_before_the_yes() {
+    let mut maker = busy();
+    let evidence = "train.py:12 has `SEED = 1337` now";
+    let flag = |flag, only, evidence: &str| Flag { flag, only, evidence: evidence.into() };
+    for trial in maker.study.trials.clone().iter().filter(|t| t.status == Status::Waiting) {
+        let (commit, tree) = (trial.commit.clone().unwrap(), trial.tree.clone().unwrap());
+        let flags = vec![flag(FlagKind::Seed, true, evidence)];
+        let event = Event::Checked { trial: trial.id, revision: 1, commit, tree, diff: trial.diff.unwrap(), surface: None, flags };
+        maker.now(event);
+    }
+    let mut desk = Desk::new(maker, (120, 36)).meters(false);
+    desk.keys("r");
+    let screen = desk.screen();
+    assert!(screen.contains("flagged: only changes the seed") && screen.contains(evidence), "{screen}");
+    shot("review-flagged", &screen);
 }
