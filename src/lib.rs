@@ -2,6 +2,7 @@
 
 pub mod analysis;
 pub mod archive;
+pub mod beneath;
 pub mod cli;
 pub mod client;
 pub mod decide;

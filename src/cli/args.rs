@@ -53,6 +53,9 @@ pub enum Cmd {
         /// New limit of time, or +T more
         #[arg(long, value_name = "[+]T", allow_hyphen_values = true)]
         time: Option<String>,
+        /// Another tier of isolation, A to D, or `none`
+        #[arg(long, value_name = "TIER|none")]
+        isolation: Option<String>,
         #[command(flatten)]
         how: How,
         #[command(flatten)]
@@ -188,6 +191,22 @@ pub enum Cmd {
         /// The trial, or `best`
         trial: String,
         /// The comparison as one JSON object
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        studies: Studies,
+    },
+    /// Check a study: journal, object store, evaluator, and kept scores made again from their artifacts
+    #[command(
+        after_help = "Examples:\n  trialdeck verify a\n  trialdeck verify a --all --json | jq '.checks[].wrong'\n\nNothing of the study is changed; one that runs can be checked. Exit codes: 0 all is well, 1 something is wrong."
+    )]
+    Verify {
+        /// The study
+        study: String,
+        /// Every score that has artifacts, not only kept ones
+        #[arg(long)]
+        all: bool,
+        /// All findings as one JSON object
         #[arg(long)]
         json: bool,
         #[command(flatten)]

@@ -3,7 +3,7 @@
 use super::{Failure, put};
 use crate::model::Safe;
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 
 /// An answer to `choose_or_type`.
 pub(super) enum Choice {
@@ -14,8 +14,7 @@ pub(super) enum Choice {
 }
 
 fn line(prompt: &str) -> Result<Option<String>, Failure> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(prompt.as_bytes()).and_then(|()| out.flush())?;
+    super::put_piece(prompt);
     let mut text = String::new();
     let read = std::io::stdin().lock().read_line(&mut text)?;
     if read == 0 {

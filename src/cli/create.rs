@@ -1,13 +1,14 @@
 //! From the arguments of `run` to a study on disk.
 
 use super::args::{AutonomyArg, PolicyArg, RunArgs};
+use super::told::{self, Told};
 use super::{Failure, at_once, config, host, say};
 use crate::engine::create::{self, Made, Plan};
 use crate::engine::study_file;
 use crate::model::{Autonomy, Limits, PolicyName, Settings};
 use crate::propose::samplers::Sampler;
 use crate::run::slots;
-use crate::task::{self, Choices, Found, Tier, quantity};
+use crate::task::{self, Choices, Found, quantity};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
@@ -36,7 +37,8 @@ pub(super) fn wanted(args: &RunArgs, unattended: bool) -> Result<Wanted, Failure
     }
     let task = &found.parsed.task;
     let user = &config::current().file;
-    let isolation = isolation(args.isolation.as_deref(), task.sandbox.require, user.isolation.as_ref().map(|at| at.value.as_str()))?;
+    let asked = args.isolation.as_deref().or(user.isolation.as_ref().map(|at| at.value.as_str()));
+    let isolation = super::isolation::choose(asked, task.sandbox.require, unattended)?;
     let has_gpu = task.budget.gpus.is_none() && slots::gpus().is_ok();
     let mut settings = task.settings(&Choices {
         seed: args.seed.unwrap_or(0),
@@ -141,24 +143,6 @@ pub(super) fn policy(policy: PolicyArg) -> PolicyName {
     }
 }
 
-/// Until isolation is built everything is tier E and nothing is refused; who asked for more is told.
-fn isolation(asked: Option<&str>, required: Option<Tier>, usual: Option<&str>) -> Result<String, Failure> {
-    let known = ["A", "B", "C", "D", "E", "none"];
-    if let Some(text) = asked.filter(|a| !known.iter().any(|k| k.eq_ignore_ascii_case(a))) {
-        return Err(Failure::usage(format!("--isolation {text}: there are the tiers A to E, and `none` to allow E")));
-    }
-    let above = |tier: &str| !tier.eq_ignore_ascii_case("E") && !tier.eq_ignore_ascii_case("none");
-    let more = match (asked, required) {
-        (Some(asked), _) => above(asked),
-        (None, Some(tier)) => tier != Tier::E,
-        (None, None) => usual.is_some_and(above),
-    };
-    if more {
-        say("note: isolation is not built yet: runs have your rights (tier E), whatever is asked for");
-    }
-    Ok("E".into())
-}
-
 /// A name becomes a directory and is typed often: letters, digits, `.`, `_` and `-`, 64 at most, not beginning with `.` or `-`.
 pub(super) fn check_name(name: &str) -> Result<(), Failure> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
@@ -182,8 +166,8 @@ pub(super) fn task_hash(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().take(8).map(|b| format!("{b:02x}")).collect()
 }
 
-/// Makes the study; `slots` as asked for on the command line, else as in the user's configuration.
-pub(super) fn create(wanted: Wanted, slots: Option<u32>, studies: &Path) -> Result<Made, Failure> {
+/// Makes the study, unless it is told to end; `slots` as asked for on the command line, else as in the user's configuration.
+pub(super) fn create(wanted: Wanted, slots: Option<u32>, studies: &Path, told: &Told) -> Result<Made, Failure> {
     let slots = slots.or(config::current().file.slots.as_ref().map(|at| at.value));
     std::fs::create_dir_all(studies).map_err(|e| {
         let why = if studies.exists() { "something that is no directory lies there".into() } else { e.to_string() };
@@ -196,8 +180,24 @@ pub(super) fn create(wanted: Wanted, slots: Option<u32>, studies: &Path) -> Resu
     // The store gets a copy of an embedded task's files, so that this place can go again.
     let unpacked = tempfile::Builder::new().prefix("trialdeck-task-").tempdir()?;
     let found = wanted.found.unpacked(unpacked.path())?;
-    let choices = study_file::Choices { name, slots, path: host::program_path(), task_hash: task_hash(&found.text), grants: Vec::new() };
+    let choices = study_file::Choices {
+        name,
+        slots,
+        path: host::program_path(),
+        task_hash: task_hash(&found.text),
+        grants: Vec::new(),
+        shut: Vec::new(),
+    };
     let (program, cache) = (host::program()?, host::cache_dir());
-    let plan = Plan { found: &found, settings: wanted.settings, choices, studies, program: &program, cache: cache.as_deref(), say: &say };
-    create::create(&plan).map_err(|e| Failure { message: format!("{e:#}"), exit: super::Exit::USAGE })
+    let plan = Plan {
+        found: &found,
+        settings: wanted.settings,
+        choices,
+        studies,
+        program: &program,
+        cache: cache.as_deref(),
+        say: &say,
+        told_to_end: &|| told.to_end(),
+    };
+    create::create(&plan).map_err(|e| told::failure(&e))
 }

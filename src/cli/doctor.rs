@@ -20,7 +20,6 @@ use crate::run::slots;
 use crate::task::{self, Found, Scoring, Task};
 use crate::tui::Preflight;
 use finding::{Finding, Level, draw, under, wrap};
-use isolation::TIER_E;
 
 /// `trialdeck doctor`. Exits 1 when something stands in the way of a study.
 pub(super) fn doctor(task: Option<&str>, json: bool, studies: &Studies) -> Outcome {
@@ -203,9 +202,11 @@ pub(super) fn card(task: &Task, study: &Study, choices: &Choices) -> Preflight {
             .filter(|d| !d.hidden)
             .map(|d| format!("{} (where it lies)", d.path))
             .chain(task.evaluator.prepare.iter().map(|_| "public/".to_owned()))
+            .chain(task.sandbox.read.iter().map(|path| format!("{path} (outside)")))
+            .chain(task.sandbox.network.then(|| "THE NETWORK".to_owned()))
             .collect(),
         isolation: settings.isolation.clone(),
-        isolation_means: TIER_E.into(),
+        isolation_means: crate::model::Tier::parse(&settings.isolation).unwrap_or(crate::model::Tier::E).means().into(),
         minutes: runs.map(|n| (n * per_run / slots.len().max(1) as f64 / 60.0).ceil()),
         slots: slots.into_iter().map(|s| s.name).collect(),
         trials: settings.limits.trials,

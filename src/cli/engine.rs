@@ -1,6 +1,6 @@
 //! The two processes behind a study: its engine, and the shim of each run.
 
-use super::{Exit, Failure, Outcome, host};
+use super::{Exit, Failure, Outcome, host, isolation};
 use crate::engine::driver::Driver;
 use crate::engine::layout::Layout;
 use crate::engine::rig::{Parts, Rig};
@@ -84,6 +84,7 @@ pub(super) async fn serve(dir: &Path, left: watch::Receiver<bool>) -> Outcome {
         cache: host::cache_dir(),
         private: host::installing(),
         grants: choices.grants,
+        confinement: isolation::confinement(&study, dir, dir, &choices.shut)?,
     };
     let rig = Rig::open(layout, parts, watcher)?;
     rig.store().remove_stale_locks();

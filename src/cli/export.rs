@@ -6,7 +6,7 @@ use crate::engine::layout::Layout;
 use crate::lineage::{Message, Store};
 use crate::model::number::short;
 use crate::report;
-use std::{io::Write, path::Path};
+use std::path::Path;
 
 /// `trialdeck export --tsv`.
 pub(super) fn table(name: &str, choice: &Studies) -> Outcome {
@@ -51,10 +51,7 @@ pub(super) fn export(
         say(&format!("branch {branch} in {} holds {} as one commit, {}", into.display(), trial.id, exported.commit));
     } else {
         let patch = store.export_patch(root, tree).map_err(usage)?;
-        std::io::stdout().lock().write_all(&patch)?;
-        if patch.is_empty() {
-            put("");
-        }
+        super::put_exactly(&patch);
     }
     Ok(Exit::DONE)
 }

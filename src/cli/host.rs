@@ -51,6 +51,11 @@ pub(super) fn runtime_dir() -> Option<PathBuf> {
     set("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|d| d.is_dir())
 }
 
+/// The user's home, by its real path.
+pub(super) fn home() -> Option<PathBuf> {
+    PathBuf::from(set("HOME")?).canonicalize().ok()
+}
+
 /// The user's directory for what can be made again.
 pub(super) fn cache_dir() -> Option<PathBuf> {
     let dir = set("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
@@ -63,6 +68,11 @@ pub(super) fn installing() -> std::collections::BTreeMap<String, String> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| crate::run::setup::passes(name))
         .collect()
+}
+
+/// All variables that are text.
+pub(super) fn variables() -> impl Iterator<Item = (String, String)> {
+    env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// Where temporary files go.

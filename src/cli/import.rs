@@ -1,7 +1,8 @@
 //! `trialdeck import`: the history of another program as a study.
 
 use super::args::{FormatArg, GoalArg, ImportArgs};
-use super::{Exit, Failure, Outcome, create, host, put, put_json, say};
+use super::told::{self, Told};
+use super::{Exit, Failure, Outcome, config, create, host, isolation, put, put_json, say};
 use crate::engine::{create as engine_create, history, study_file};
 use crate::import::{self, Format, Hints, History};
 use crate::lineage::Foreign;
@@ -50,6 +51,8 @@ pub(super) fn import(args: &ImportArgs) -> Outcome {
         None => None,
     };
     let (program, cache) = (host::program()?, host::cache_dir());
+    let signals = Told::listening()?;
+    let to_end = || signals.to_end();
     let plan = prepared.as_ref().map(|p| {
         p.as_ref().map_err(Clone::clone).map(|(found, settings, choices)| engine_create::Plan {
             found,
@@ -59,6 +62,7 @@ pub(super) fn import(args: &ImportArgs) -> Outcome {
             program: &program,
             cache: cache.as_deref(),
             say: &say,
+            told_to_end: &to_end,
         })
     });
     let made = history::write(&history::Plan {
@@ -66,13 +70,16 @@ pub(super) fn import(args: &ImportArgs) -> Outcome {
         file: &file,
         name: &name,
         studies: &studies,
+        program: &program,
+        told_to_end: &to_end,
         branch: branch.as_ref().zip(plan.as_ref()).map(|(repository, task)| history::Branch {
             repository,
             name: args.branch.as_deref(),
             task: task.as_ref().map_err(Clone::clone),
         }),
     })
-    .map_err(|e| Failure { message: format!("{e:#}"), exit: Exit::USAGE })?;
+    .map_err(|e| told::failure(&e))?;
+    signals.defaults();
     for warning in history.warnings.iter().take(TOLD) {
         say(&format!("note: {}", Safe::line(warning)));
     }
@@ -205,7 +212,10 @@ type Prepared = (Found, crate::model::Settings, study_file::Choices);
 
 fn prepare(found: Found, name: &str) -> Result<Prepared, Failure> {
     let has_gpu = found.parsed.task.budget.gpus.is_none() && slots::gpus().is_ok();
-    let settings = found.parsed.task.settings(&Choices { has_gpu, ..Choices::default() });
+    // Runs that go on from there are contained as those of a new study; nothing runs now, so nothing is refused.
+    let asked = config::current().file.isolation.as_ref().map(|at| at.value.as_str());
+    let isolation = isolation::choose(asked, found.parsed.task.sandbox.require, false)?;
+    let settings = found.parsed.task.settings(&Choices { has_gpu, isolation, ..Choices::default() });
     let choices = study_file::Choices {
         name: name.to_owned(),
         path: host::program_path(),

@@ -9,7 +9,7 @@ use crate::headless::{self, Paint};
 use crate::model::{DiffOptions, LineKind, RunNo, RunPhase, Safe, Setup, Study, TrialId};
 use crate::protocol::{Against, Answer, LogStream, Query, document};
 use crate::task::embedded;
-use std::{io::Write, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 fn paint() -> Paint {
     Paint { color: host::colour() }
@@ -23,12 +23,17 @@ pub(super) fn home() -> Outcome {
             "trialdeck runs experiments on training code and keeps what helps. No study yet; try the quickstart:\n\n  trialdeck run quickstart --auto --trials 12    unattended, about a minute\n  trialdeck run quickstart                       in the cockpit: you accept, veto or edit\n\n`trialdeck --help` has the rest.",
         );
     } else {
-        put(&headless::ls(&all, clock::now(), paint()));
+        put(&headless::ls(&all, clock::now(), columns(), paint()));
         put(
             "\n  trialdeck attach NAME    open the cockpit on one\n  trialdeck run TASK       start another; `trialdeck tasks` lists what comes along",
         );
     }
     Ok(Exit::DONE)
+}
+
+/// Columns for a table: those of the terminal; a pipe has no end.
+fn columns() -> usize {
+    if host::stdout_is_terminal() { host::width() } else { usize::MAX }
 }
 
 /// `trialdeck ls`.
@@ -47,7 +52,7 @@ pub(super) fn ls(json: bool, short: bool, choice: &Studies) -> Outcome {
     } else if all.is_empty() {
         put("no studies yet: `trialdeck run quickstart` starts one");
     } else {
-        put(&headless::ls(&all, clock::now(), paint()));
+        put(&headless::ls(&all, clock::now(), columns(), paint()));
     }
     Ok(Exit::DONE)
 }
@@ -103,12 +108,12 @@ pub(super) fn diff(name: &str, trial: &str, against: &str, json: bool, choice: &
         return Err(odd());
     };
     if json {
-        put_json(&diff)?;
+        super::put_code_json(&diff)?;
         return Ok(Exit::DONE);
     }
     if !host::stdout_is_terminal() {
         // A pipe gets the very bytes, so that `git apply` takes them.
-        put(&diff.patch);
+        super::put_exactly(diff.patch.as_bytes());
         return Ok(Exit::DONE);
     }
     let paint = |code: &str, text: &str| if host::colour() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
@@ -117,7 +122,7 @@ pub(super) fn diff(name: &str, trial: &str, against: &str, json: bool, choice: &
         for hunk in &file.hunks {
             put(&paint("36", Safe::line(&hunk.header).as_str()));
             for line in &hunk.lines {
-                let text = Safe::line(&line.text);
+                let text = Safe::code(&line.text);
                 match line.kind {
                     LineKind::Added => put(&paint("32", &format!("+{text}"))),
                     LineKind::Removed => put(&paint("31", &format!("-{text}"))),
@@ -171,9 +176,8 @@ pub(super) fn log(name: &str, trial: &str, follow: bool, stderr: bool, evaluator
 
 /// A terminal gets text without control sequences; a pipe gets what the run wrote.
 fn print_log(text: &str, terminal: bool) {
-    let mut out = std::io::stdout().lock();
     let text = if terminal { text.split_inclusive('\n').map(clean).collect() } else { text.to_owned() };
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    super::put_exactly(text.as_bytes());
 }
 
 fn clean(line: &str) -> String {

@@ -14,6 +14,7 @@ mod find;
 mod host;
 mod import;
 mod init;
+mod isolation;
 mod keys;
 mod knobs;
 mod look;
@@ -24,8 +25,11 @@ mod resume;
 mod run;
 mod steer;
 mod task_text;
+mod told;
+mod verify;
 mod watch_dir;
 
+use crate::model::{printable, printable_json, redact};
 use args::{Cli, Cmd};
 use clap::{CommandFactory, Parser};
 use std::io::Write;
@@ -75,6 +79,9 @@ type Outcome = Result<Exit, Failure>;
 
 /// Runs the program.
 pub fn main() -> u8 {
+    // What must never be written down; asked of the environment once. A key that lies there is no reason to look further.
+    redact::know(host::variables());
+    report_panics();
     // The supervisor of a run starts in a hurry: nothing else is looked at.
     let mut words = std::env::args_os().skip(1);
     if words.next().is_some_and(|first| first == "shim") {
@@ -83,9 +90,14 @@ pub fn main() -> u8 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // clap knows where its own messages go, and that help is no error.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::USAGE.0 } else { Exit::DONE.0 };
+            // Help is no error, and clap alone knows how wide it is. A message repeats words that may have been a file's name.
+            if !error.use_stderr() {
+                let _ = error.print();
+                return Exit::DONE.0;
+            }
+            let text = error.render();
+            say(&if host::colour_of_stderr() { text.ansi().to_string() } else { text.to_string() });
+            return Exit::USAGE.0;
         }
     };
     match dispatch(cli) {
@@ -99,13 +111,26 @@ pub fn main() -> u8 {
     }
 }
 
+/// A panic's words may repeat what it failed on: foreign text, and keys.
+fn report_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        say(&info.to_string());
+        let trace = std::backtrace::Backtrace::capture();
+        if trace.status() == std::backtrace::BacktraceStatus::Captured {
+            say(&trace.to_string());
+        }
+    }));
+}
+
 fn dispatch(cli: Cli) -> Outcome {
     configure(cli.command.as_ref())?;
     let Some(command) = cli.command else { return offers::home() };
     match command {
         Cmd::Run(args) => run::run(&args),
         Cmd::Attach { study, watch, studies } => attach::attach(study.as_deref(), watch, &studies),
-        Cmd::Resume { study, trials, time, how, studies } => resume::resume(&study, trials.as_deref(), time.as_deref(), &how, &studies),
+        Cmd::Resume { study, trials, time, isolation, how, studies } => {
+            resume::resume(&study, (trials.as_deref(), time.as_deref()), isolation.as_deref(), &how, &studies)
+        }
         Cmd::Stop { study, now, studies } => steer::stop(&study, now, &studies),
         Cmd::Ls { json, short, studies } => look::ls(json, short, &studies),
         Cmd::Show { study, trial, json, studies } => look::show(&study, trial.as_deref(), json, &studies),
@@ -122,6 +147,7 @@ fn dispatch(cli: Cli) -> Outcome {
             steer::propose(&steer::Proposal { study, patch, from, message, parent, wait, json, studies })
         }
         Cmd::Ctl { study, wish, json, studies } => steer::ctl(&study, wish, json, &studies),
+        Cmd::Verify { study, all, json, studies } => verify::verify(&study, all, json, &studies),
         Cmd::Replay { study, trial, json, studies } => replay::replay(&study, &trial, json, &studies),
         Cmd::Export { study, trial, patch: _, branch, into, dir, tsv, studies } => {
             if tsv {
@@ -164,7 +190,7 @@ fn configure(command: Option<&Cmd>) -> Result<(), Failure> {
 }
 
 /// Commands of the design whose time has not come.
-const LATER: [&str; 9] = ["models", "report", "analyze", "gc", "fork", "verify", "completions", "man", "serve"];
+const LATER: [&str; 8] = ["models", "report", "analyze", "gc", "fork", "completions", "man", "serve"];
 
 fn later(what: &str, why: &str) -> Outcome {
     Err(Failure::usage(format!("{what} is not built yet: {why}")))
@@ -183,18 +209,47 @@ fn other(words: &[String]) -> Outcome {
 
 /// Writes a message for a person on standard error.
 fn say(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", printable(&redact::ours().text(text)));
 }
 
-/// Writes a result on standard output. A reader that went away is no error.
+/// Writes a result on standard output, as whole lines. A reader that went away is no error.
 fn put(text: &str) {
+    write_out(printable(&redact::ours().text(text)).as_bytes(), true);
+}
+
+/// Writes a piece of a line, such as a question.
+fn put_piece(text: &str) {
+    write_out(printable(text).as_bytes(), false);
+}
+
+/// Writes what a program is to get to the byte; a terminal gets it inert.
+fn put_exactly(bytes: &[u8]) {
+    if host::stdout_is_terminal() {
+        return put_piece(&String::from_utf8_lossy(bytes));
+    }
+    write_out(bytes, false);
+}
+
+fn write_out(bytes: &[u8], whole_line: bool) {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") });
-    let _ = out.flush();
+    let end: &[u8] = if whole_line && !bytes.ends_with(b"\n") { b"\n" } else { b"" };
+    let _ = out.write_all(bytes).and_then(|()| out.write_all(end)).and_then(|()| out.flush());
 }
 
 /// Writes one JSON object as a line on standard output.
 fn put_json<T: serde::Serialize>(value: &T) -> Result<(), Failure> {
-    put(&serde_json::to_string(value)?);
+    let mut plain = serde_json::to_value(value)?;
+    let covered = redact::ours().value(&mut plain);
+    put_line(&if covered { plain.to_string() } else { serde_json::to_string(value)? });
     Ok(())
+}
+
+/// The same with code in it, which is never altered.
+fn put_code_json<T: serde::Serialize>(value: &T) -> Result<(), Failure> {
+    put_line(&serde_json::to_string(value)?);
+    Ok(())
+}
+
+fn put_line(json: &str) {
+    write_out(printable_json(json).as_bytes(), true);
 }

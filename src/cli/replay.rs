@@ -46,6 +46,7 @@ pub(super) fn replay(name: &str, trial: &str, json: bool, choice: &Studies) -> O
         cache: None,
         private: Default::default(),
         grants: choices.grants,
+        confinement: super::isolation::confinement(&study, &dir, &scratch, &choices.shut)?,
     };
     let rig = Rig::open(layout, parts, watcher)?;
     if let Some(hash) = study.setup.as_ref().and_then(|s| s.hash.as_ref())
@@ -59,7 +60,7 @@ pub(super) fn replay(name: &str, trial: &str, json: bool, choice: &Studies) -> O
         .block_on(replay::replay(rig, study.clone(), id))
         .ok_or_else(|| Failure { message: format!("{id} cannot be replayed"), exit: Exit::FAILED })?;
     // The files of a replay are of no more use; its logs stay beside them.
-    let _ = std::fs::remove_dir_all(&scratch);
+    let _ = std::fs::remove_dir_all(scratch.canonicalize().unwrap_or_else(|_| scratch.clone()));
     let agreement = Agreement::of(&study, before, replayed.result.as_ref().ok().copied());
     if json {
         let failure = replayed.result.as_ref().err();

@@ -5,10 +5,10 @@
 
 use super::args::{How, Studies};
 use super::run::{self, LOOK, PATIENCE, reread};
-use super::{Exit, Failure, Outcome, engine, find, host, say, steer};
+use super::{Exit, Failure, Outcome, engine, find, host, isolation, say, steer};
 use crate::engine::{clock, machine};
 use crate::journal::{Journal, JournalError};
-use crate::model::{Autonomy, Event, Limits, PolicyName, SettingsChange, Study, TrialId};
+use crate::model::{Autonomy, Event, Limits, PolicyName, SettingsChange, Study, Tier, TrialId};
 use crate::protocol::Command;
 use crate::task::quantity;
 use std::{path::Path, time::Instant};
@@ -19,12 +19,13 @@ pub(super) struct Changes {
     pub(super) proposers: Option<Vec<String>>,
     pub(super) policy: Option<PolicyName>,
     pub(super) autonomy: Option<Autonomy>,
+    pub(super) isolation: Option<Tier>,
 }
 
 impl Changes {
     /// Whether there are any.
     pub(super) fn any(&self) -> bool {
-        self.limits.is_some() || self.proposers.is_some() || self.policy.is_some() || self.autonomy.is_some()
+        self.limits.is_some() || self.proposers.is_some() || self.policy.is_some() || self.autonomy.is_some() || self.isolation.is_some()
     }
 
     /// What they make of a study.
@@ -39,15 +40,23 @@ impl Changes {
         changes.extend(self.proposers.clone().map(|proposers| SettingsChange::Proposers { proposers }));
         changes.extend(self.policy.map(|policy| SettingsChange::Policy { policy }));
         changes.extend(self.autonomy.map(|mode| SettingsChange::Autonomy { mode }));
+        changes.extend(self.isolation.map(|tier| SettingsChange::Isolation { tier }));
         (limits, changes)
     }
 }
 
 /// `trialdeck resume`.
-pub(super) fn resume(name: &str, trials: Option<&str>, time: Option<&str>, how: &How, studies: &Studies) -> Outcome {
+pub(super) fn resume(
+    name: &str,
+    (trials, time): (Option<&str>, Option<&str>),
+    isolation: Option<&str>,
+    how: &How,
+    studies: &Studies,
+) -> Outcome {
     let (dir, study) = find::study(name, studies)?;
     find::can_go_on(&study)?;
     let unattended = how.auto || how.json || how.detach || !host::interactive();
+    let tier = isolation::goes_on(&dir, &study, isolation, unattended)?;
     let limits = |study: &Study| -> Result<Limits, Failure> {
         let now = study.settings.limits;
         Ok(Limits { trials: more_trials(study, trials)?, seconds: more_time(now.seconds, study, time)?, ..now })
@@ -56,7 +65,8 @@ pub(super) fn resume(name: &str, trials: Option<&str>, time: Option<&str>, how: 
     let settings = |study: &Study| {
         // A history that begins to run here has no autonomy of anyone's choice yet: it gets that of a new study.
         let auto = (how.auto || !host::interactive()) && !measured_here(study).is_empty();
-        auto.then_some(SettingsChange::Autonomy { mode: Autonomy::Auto }).into_iter().collect()
+        let tier = tier.map(|tier| SettingsChange::Isolation { tier });
+        auto.then_some(SettingsChange::Autonomy { mode: Autonomy::Auto }).into_iter().chain(tier).collect()
     };
     if go_on(&dir, |study| Ok((limits(study)?, settings(study))), Extent { tell: more, beyond: more })? {
         say(&format!("{name} has a living engine: attaching"));

@@ -3,10 +3,12 @@
 use super::args::{How, RunArgs};
 use super::create::{self, Wanted};
 use super::resume::{self, Changes, Extent};
+use super::told::Told;
 use super::{Exit, Failure, Outcome, attach, engine, host, put, put_json, say};
 use crate::client::Caller;
 use crate::engine::{layout::Layout, study_file};
-use crate::model::{Limits, Study};
+use crate::model::{Limits, Study, Tier};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::{
     path::Path,
     process::{Child, Command as Process, Stdio},
@@ -31,15 +33,31 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
     for unused in wanted.found.parsed.unused.iter().filter(|u| u.essential) {
         say(&format!("note: {} (line {}) is not used yet: {}", unused.key, unused.line, unused.why));
     }
-    let made = create::create(wanted, args.slots, &studies)?;
+    let told = Told::listening()?;
+    let made = create::create(wanted, args.slots, &studies, &told)?;
+    told.defaults();
     for warning in &made.warnings {
         say(&format!("note: {warning}"));
     }
+    if !args.how.foreground && unattended {
+        ensure_engine(&made.dir)?;
+    }
+    told.leave(heard(&args.how, unattended));
     if !unattended && !attach::preflight(&made.dir)? {
         say(&format!("nothing was started; `trialdeck attach {}` goes on from here", name_of(&made.dir)));
         return Ok(Exit::STOPPED);
     }
     follow(&made.dir, &args.how, unattended)
+}
+
+/// The signals that whoever follows a study hears themselves.
+fn heard(how: &How, unattended: bool) -> &'static [i32] {
+    match (how.foreground, unattended) {
+        (_, false) => &[SIGHUP, SIGTERM],
+        (true, true) => &[SIGINT, SIGTERM],
+        (false, true) if how.detach => &[],
+        (false, true) => &[SIGINT],
+    }
 }
 
 /// The same name again: attach to the living engine, else go on.
@@ -62,6 +80,7 @@ fn again(args: &RunArgs, wanted: &Wanted, dir: &Path) -> Outcome {
         proposers: args.proposer.as_deref().map(|p| create::proposers(Some(p))).transpose()?,
         policy: args.policy.map(create::policy),
         autonomy: args.autonomy.map(create::autonomy),
+        isolation: args.isolation.as_ref().and_then(|_| Tier::parse(&wanted.settings.isolation)),
     };
     let beyond = changes.limits.is_some();
     if resume::go_on(dir, |study| Ok(changes.of(study)), Extent { tell: false, beyond })? {

@@ -75,12 +75,35 @@ pub(super) fn stop(name: &str, now: bool, studies: &Studies) -> Outcome {
         return if study.is_over() { already(&study) } else { Err(failure) };
     }
     let running = study.runs_in_flight().count();
+    if now && over_soon(&dir)? {
+        put(&match running {
+            0 => format!("{name} has ended"),
+            1 => format!("{name} has ended; its run was killed"),
+            n => format!("{name} has ended; its {n} runs were killed"),
+        });
+        return Ok(Exit::DONE);
+    }
     put(&match (now, running) {
         (_, 0) => format!("{name} ends"),
-        (true, n) => format!("{name} ends now; {n} runs are killed"),
+        (true, n) => format!("{name} ends now; {n} runs are being killed"),
         (false, n) => format!("{name} ends after its {n} running runs; --now kills them"),
     });
     Ok(Exit::DONE)
+}
+
+/// For runs that are killed: their grace, and the time to write down what became of them.
+const KILLED: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// Waits for the end of a study that was told to end now, so that whoever looks next finds it; not for ever.
+fn over_soon(dir: &Path) -> Result<bool, Failure> {
+    let deadline = Instant::now() + KILLED;
+    while Instant::now() < deadline {
+        if run::reread(dir)?.is_over() {
+            return Ok(true);
+        }
+        std::thread::sleep(run::LOOK.saturating_mul(10));
+    }
+    Ok(false)
 }
 
 /// Reads a patch or SEARCH/REPLACE blocks.

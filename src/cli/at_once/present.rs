@@ -57,6 +57,12 @@ pub(super) fn tracked(dir: &Path, about: &About) -> Result<(), Failure> {
 /// What `git ls-files` says of paths, each ended by a zero byte; none outside of a repository or without git.
 fn listed(dir: &Path, options: &[&str], paths: &[&str]) -> Option<String> {
     let mut git = Process::new("git");
+    // A repository may name programs for git to start, and this only asks what it lists.
+    for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"] {
+        git.env_remove(name);
+    }
+    git.args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.untrackedCache=false", "--no-optional-locks"]);
+    git.env("GIT_NO_LAZY_FETCH", "1").stdin(std::process::Stdio::null());
     let out =
         git.arg("-C").arg(dir).args(["--literal-pathspecs", "ls-files", "-z", "--cached"]).args(options).arg("--").args(paths).output();
     let out = out.ok().filter(|out| out.status.success())?;

@@ -5,7 +5,7 @@ use crate::cli::args::Studies;
 use crate::cli::host;
 use crate::model::{Autonomy, NoisePlan, PolicyName};
 use crate::run::slots;
-use crate::task::{self, Found, Tier};
+use crate::task::{self, Found};
 use serde::Serialize;
 
 /// One line of the table.
@@ -110,22 +110,10 @@ fn studies(choice: &Studies) -> Row {
 fn isolation(config: &Config, task: Option<&Found>) -> Row {
     let required = task.and_then(|t| Some((t.parsed.task.sandbox.require?, line(&t.text, "sandbox", "require")?)));
     match (required, &config.file.isolation) {
-        (Some((tier, line)), _) => Row::new("run.isolation", format!("{} wanted, E until it is built", letter(tier)), Origin::Task(line)),
-        (None, Some(at)) if at.value != "none" && at.value != "E" => {
-            Row::new("run.isolation", format!("{} wanted, E until it is built", at.value), Origin::File(at.line))
-        }
-        (None, Some(at)) => Row::new("run.isolation", "E", Origin::File(at.line)),
-        (None, None) => Row::new("run.isolation", "E", Origin::Default),
-    }
-}
-
-fn letter(tier: Tier) -> &'static str {
-    match tier {
-        Tier::A => "A",
-        Tier::B => "B",
-        Tier::C => "C",
-        Tier::D => "D",
-        Tier::E => "E",
+        (Some((tier, line)), _) => Row::new("run.isolation", format!("{tier} or stronger"), Origin::Task(line)),
+        (None, Some(at)) if at.value == "none" => Row::new("run.isolation", "E", Origin::File(at.line)),
+        (None, Some(at)) => Row::new("run.isolation", at.value.clone(), Origin::File(at.line)),
+        (None, None) => Row::new("run.isolation", "the strongest that works here", Origin::Default),
     }
 }
 
