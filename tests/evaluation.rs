@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 use trialdeck::{
-    evaluate::{Evaluation, Measured, Plan, Pristine, Rules, STDOUT_MAX, SelfReport, collect, read, spec},
+    evaluate::{Evaluation, Measured, Plan, Pristine, Rest, Rules, STDOUT_MAX, SelfReport, collect, read, spec},
     model::Label,
     run::{Executor, Local, Observation, Spec, Status, Stream},
 };
@@ -106,16 +106,17 @@ impl Bench {
             output_bytes: None,
             watched_dirs: vec![slot],
             stall_secs: None,
-            gpu_locks: Vec::new(),
+            locks: Vec::new(),
+            sandbox: None,
         };
         self.finish(&self.run(), &spec)
     }
 
     /// The engine's order of one evaluation.
     fn evaluate(&self, trial: &Status, wall: Duration) -> Evaluation {
-        let artifacts = collect(&["out/pred.json".to_owned()], &self.dir.path().join("slot"), &self.run().join("artifacts"), 1000);
+        let artifacts = collect(&["out/pred.json".to_owned()], &self.dir.path().join("slot"), &self.run().join("artifacts"), 1000, GONE);
         let artifact_bytes = match artifacts {
-            Ok(bytes) => bytes,
+            Ok(artifacts) => artifacts.bytes(),
             Err(failure) => return Evaluation::failed(failure),
         };
         let measured = Measured { run_seconds: trial.seconds, peak_memory_bytes: trial.peak_memory_bytes, artifact_bytes };
@@ -131,6 +132,7 @@ impl Bench {
     }
 }
 
+const GONE: Rest = Rest::Refused("the run did not write it");
 const LIMIT: Duration = Duration::from_secs(20);
 const GOOD: &str = "mkdir -p out && sed 's/2/3/' $TRIALDECK_PUBLIC/inputs.json > out/pred.json";
 

@@ -48,7 +48,8 @@ impl Bench {
             output_bytes: None,
             watched_dirs: vec![self.slot()],
             stall_secs: None,
-            gpu_locks: Vec::new(),
+            locks: Vec::new(),
+            sandbox: None,
         }
     }
 
@@ -375,9 +376,9 @@ fn a_stranger_with_the_same_pid_is_not_the_run_and_is_never_signalled() {
 fn a_run_waits_for_a_gpu_that_another_one_holds() {
     let (first, second) = (Bench::new(), Bench::new());
     let lock = vec![first.dir.path().join("GPU-1.lock")];
-    first.start(&Spec { gpu_locks: lock.clone(), ..first.spec("while ! test -e go; do sleep 0.01; done") });
+    first.start(&Spec { locks: lock.clone(), ..first.spec("while ! test -e go; do sleep 0.01; done") });
     first.running();
-    second.start(&Spec { gpu_locks: lock, ..second.spec("true") });
+    second.start(&Spec { locks: lock, ..second.spec("true") });
     let words = wait_for("the note", || match second.local.observe(&second.run()) {
         Observation::Starting { waiting_for } => waiting_for,
         _ => None,

@@ -8,6 +8,7 @@ mod screen;
 mod support;
 
 mod history;
+mod hostile;
 mod idle;
 mod leaving;
 mod newcomer;

@@ -20,6 +20,7 @@ pub(crate) struct Term {
     bytes: Receiver<Vec<u8>>,
     screen: vt100::Parser,
     tty: PathBuf,
+    heard: Vec<u8>,
 }
 
 impl Term {
@@ -58,11 +59,16 @@ impl Term {
                 }
             }
         });
-        Self { master: pty.master, child, keys, bytes, screen: vt100::Parser::new(rows, cols, 0), tty }
+        Self { master: pty.master, child, keys, bytes, screen: vt100::Parser::new(rows, cols, 0), tty, heard: Vec::new() }
     }
 
     pub(crate) fn pid(&self) -> i32 {
         i32::try_from(self.child.process_id().unwrap()).unwrap()
+    }
+
+    /// Every byte that the program has written.
+    pub(crate) fn heard(&self) -> &[u8] {
+        &self.heard
     }
 
     /// What stands on the screen.
@@ -75,6 +81,7 @@ impl Term {
         match self.bytes.recv_timeout(patience) {
             Ok(bytes) => {
                 self.screen.process(&bytes);
+                self.heard.extend_from_slice(&bytes);
                 (bytes.len(), false)
             }
             Err(RecvTimeoutError::Timeout) => (0, false),

@@ -28,6 +28,7 @@ fn line<'a>(lines: &'a [Value], key: &str, name: &str) -> &'a Value {
 #[test]
 fn doctor_writes_a_configuration_once_and_reads_it() {
     let place = Place::new();
+    fs::remove_file(file(&place)).unwrap();
     place.run(&["doctor", "--init"]).exits(0).says(&[&file(&place).to_string_lossy()]);
     assert_eq!(fs::metadata(file(&place)).unwrap().permissions().mode() & 0o777, 0o600);
     let before = fs::read(file(&place)).unwrap();
@@ -97,7 +98,7 @@ fn a_broken_configuration_stops_run_and_nothing_else() {
         configured("[run]\npolcy = \"greedy\"\n[[model]]\nname = \"m\"\nbase_url = \"https://h/v1\"\nkey = \"sk-0123456789abcdef\"\n");
     let broken = fs::read(file(&place)).unwrap();
     fs::remove_file(file(&place)).unwrap();
-    place.run(&["run", "toy", "--detach", "--name", "a", "--proposer", "researcher"]).exits(0);
+    place.run(&["run", "toy", "--detach", "--name", "a", "--proposer", "researcher", "--isolation", "none"]).exits(0);
     place.shown("a", "the baseline", |s| s["trials"][0]["status"] == "done");
     fs::write(file(&place), broken).unwrap();
     let refused =

@@ -122,3 +122,87 @@ fn repositories_of_every_kind_work_or_are_refused_with_the_reason() {
     Toy::new(&place).quick().write(&place, "plain");
     works("plain");
 }
+
+/// Git runs programs that a repository names: none of them runs, whatever it names and wherever.
+#[test]
+fn a_hostile_repository_executes_nothing() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let dir = Toy::new(&place).quick().write(&place, "toy");
+    let canary = place.path("canary");
+    let trap = place.path("trap");
+    fs::write(&trap, format!("#!/bin/sh\necho \"$0 $*\" >> {}\ncat\n", canary.display())).unwrap();
+    fs::set_permissions(&trap, fs::Permissions::from_mode(0o755)).unwrap();
+    let trap = trap.to_string_lossy().into_owned();
+    committed(&place, &dir, &[]);
+    let inner = dir.join("vendor");
+    fs::create_dir(&inner).unwrap();
+    fs::write(inner.join("lib.py"), "x = 1\n").unwrap();
+    committed(&place, &inner, &[]);
+    fs::write(dir.join(".gitattributes"), "* filter=trap diff=trap merge=trap text eol=crlf ident\n").unwrap();
+    fs::write(dir.join(".gitmodules"), format!("[submodule \"vendor\"]\n\tpath = vendor\n\turl = ext::{trap}\n\tupdate = !{trap}\n"))
+        .unwrap();
+    place.git(&dir, &["add", ".gitattributes", ".gitmodules", "vendor"]);
+    place.git(&dir, &["commit", "-qm", "traps"]);
+    let hooks = dir.join("hooks");
+    fs::create_dir(&hooks).unwrap();
+    for hook in ["post-checkout", "post-index-change", "reference-transaction", "pre-commit", "post-commit", "fsmonitor-watchman"] {
+        fs::copy(&trap, hooks.join(hook)).unwrap();
+        fs::copy(&trap, dir.join(".git/hooks").join(hook)).unwrap();
+    }
+    for config in [dir.join(".git/config"), inner.join(".git/config")] {
+        let more = format!(
+            "[core]\n\tfsmonitor = {trap}\n\thooksPath = {}\n\tsshCommand = {trap}\n\tpager = {trap}\n\teditor = {trap}\n\tattributesFile = {}\n\
+             [filter \"trap\"]\n\tclean = {trap}\n\tsmudge = {trap}\n\tprocess = {trap}\n\trequired = true\n\
+             [diff]\n\texternal = {trap}\n[diff \"trap\"]\n\ttextconv = {trap}\n\tcommand = {trap}\n[merge \"trap\"]\n\tdriver = {trap}\n\
+             [alias]\n\tls-files = !{trap}\n\trev-parse = !{trap}\n[credential]\n\thelper = {trap}\n[gpg]\n\tprogram = {trap}\n[commit]\n\tgpgSign = true\n",
+            hooks.display(),
+            dir.join(".gitattributes").display(),
+        );
+        let text = fs::read_to_string(&config).unwrap();
+        fs::write(&config, text + &more).unwrap();
+    }
+    // Changed after the last look, so that git has to compare contents.
+    let train = fs::read_to_string(dir.join("train.py")).unwrap();
+    fs::write(dir.join("train.py"), train.replace("WIDTH = 8", "WIDTH = 7")).unwrap();
+    let none = ["--isolation", "none"];
+    let out = place.run(&[&["run", "toy", "--auto", "--trials", "1", "--name", "a"][..], &none].concat());
+    assert!(matches!(out.code, 0 | 3), "{out:#?}");
+    place.run(&["export", "a", "t0001", "--branch", "kept", "--into", "toy"]);
+    place.run(&["export", "a", "t0000", "--dir", "out"]).exits(0);
+    assert!(
+        fs::read_to_string(place.path("out/train.py")).unwrap().contains("WIDTH = 7\n"),
+        "no filter of the repository's changed a byte"
+    );
+    place.run(&[
+        "run",
+        "toy/vendor",
+        "--cmd",
+        "python3 lib.py",
+        "--metric",
+        "x: (.*)",
+        "--goal",
+        "minimize",
+        "--wall",
+        "5s",
+        "--auto",
+        "--trials",
+        "1",
+    ]);
+    assert!(!canary.exists(), "{}", fs::read_to_string(&canary).unwrap());
+    // The plumbing commands read what libgit2 cannot: the same traps around another kind of repository.
+    let dir = Toy::new(&place).quick().write(&place, "sha256");
+    committed(&place, &dir, &["--object-format=sha256"]);
+    fs::write(dir.join(".gitattributes"), "* filter=trap diff=trap\n").unwrap();
+    place.git(&dir, &["add", ".gitattributes"]);
+    let config = dir.join(".git/config");
+    let more = format!(
+        "[core]\n\tfsmonitor = {trap}\n\thooksPath = {}\n[filter \"trap\"]\n\tclean = {trap}\n\tprocess = {trap}\n[diff \"trap\"]\n\ttextconv = {trap}\n[alias]\n\tls-files = !{trap}\n",
+        hooks.display()
+    );
+    fs::write(&config, fs::read_to_string(&config).unwrap() + &more).unwrap();
+    fs::write(dir.join("train.py"), train.replace("WIDTH = 8", "WIDTH = 7")).unwrap();
+    let out = place.run(&[&["run", "sha256", "--auto", "--trials", "1", "--name", "b"][..], &none].concat());
+    assert!(matches!(out.code, 0 | 3), "{out:#?}");
+    assert!(!canary.exists(), "{}", fs::read_to_string(&canary).unwrap());
+}

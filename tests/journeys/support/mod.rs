@@ -124,6 +124,9 @@ impl Place {
         for sub in ["home", "run", "tmp", "said"] {
             fs::create_dir(root.join(sub)).unwrap();
         }
+        // A toy notes its starts outside of its directory, for the test to see; what isolates is tested for itself.
+        fs::create_dir_all(root.join("home/.config/trialdeck")).unwrap();
+        fs::write(root.join("home/.config/trialdeck/config.toml"), "[run]\nisolation = \"none\"\n").unwrap();
         Self { dir, root, counter: AtomicU32::new(0) }
     }
 
