@@ -66,6 +66,7 @@ fn events() -> Vec<Event> {
         commit: hex(0),
         tree: hex(0),
         source: "bench".into(),
+        evaluator: None,
     }];
     for n in 1..=TRIALS {
         let (trial, proposal, run) = (TrialId(n), ProposalId(n), TrialId(n).run(RunNo(1)));
@@ -118,6 +119,7 @@ fn events() -> Vec<Event> {
                 tree: hex(n + 1),
                 diff: DiffStat { files: 1, added: 3, removed: 3 },
                 surface: None,
+                flags: Vec::new(),
             },
             Event::Reviewed {
                 trial,
@@ -128,7 +130,7 @@ fn events() -> Vec<Event> {
             },
             Event::RunScheduled { run, kind: RunKind::Screen, seed: n.into(), slot: 0, tree: hex(n + 1), retry_of: None, gpus: 1 },
             Event::RunStarted { run, pid: 4_242 },
-            Event::RunEnded { run, seconds: 291.3, peak_memory_bytes: 1 << 33, self_reported: None, failure: None },
+            Event::RunEnded { run, seconds: 291.3, peak_memory_bytes: 1 << 33, self_reported: None, failure: None, artifacts: None },
             Event::RunScored { run, score: Some(score), metrics, gates, failure: None, trial_score: Some(score) },
             Event::Judged { trial, verdict: Verdict::Revert, verified: false, comparison: Some(Box::new(comparison)), failure: None },
         ]);
