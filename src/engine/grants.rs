@@ -72,6 +72,7 @@ pub fn resolve(task: &Task, base: &Path, source: &Path, cache: Option<&Path>, sa
     let mut grants = Vec::new();
     for data in &task.data {
         let at = original(base, &data.path)?;
+        no_more_than_data(&data.path, &at, source)?;
         let meta = fs::metadata(&at).map_err(|error| {
             let mend = "put it there, link it there, or correct `path` of [[data]] (relative to task.toml)";
             anyhow::anyhow!("data {} is missing: {} ({error}); {mend}", data.path, at.display())
@@ -90,10 +91,21 @@ pub fn resolve(task: &Task, base: &Path, source: &Path, cache: Option<&Path>, sa
     }
     for path in &task.sandbox.read {
         let at = original(base, path)?;
+        no_more_than_data(path, &at, source)?;
         fs::metadata(&at).map_err(|error| anyhow::anyhow!("{} of [sandbox] read is missing: {} ({error})", path, at.display()))?;
         grants.push(Grant { path: path.clone(), at, inside: None, sha256: None });
     }
     Ok(grants)
+}
+
+/// Refuses to grant the repository itself, or what holds it: the evaluator's files and hidden data lie there.
+fn no_more_than_data(path: &str, at: &Path, source: &Path) -> anyhow::Result<()> {
+    let real = at.canonicalize().unwrap_or_else(|_| at.to_owned());
+    anyhow::ensure!(
+        !source.starts_with(&real),
+        "{path} cannot be granted to runs: it is, or holds, the repository with the evaluator's files; name the data themselves"
+    );
+    Ok(())
 }
 
 /// The absolute path, links above the last part followed: a link to a large disk stays a link.

@@ -1,6 +1,6 @@
 //! Tier A: bubblewrap gives a run namespaces of its own and a file system in which nothing lies but what it may see.
 
-use super::{Sandbox, enter::Inside, system};
+use super::{Sandbox, enter::Inside, seccomp, system};
 use crate::run::interpreter;
 use rustix::fs::{MemfdFlags, SeekFrom};
 use std::{
@@ -34,11 +34,13 @@ pub(super) fn become_it(cwd: &Path, sandbox: &Sandbox, inside: &Inside, entered:
         let own = std::fs::read_link("/proc/self/exe")?;
         // Handed over in memory: what a run may see is nobody's business in a list of processes.
         let plan = in_memory("plan", serde_json::to_string(inside)?.as_bytes())?;
+        let filter = in_memory("filter", &seccomp::for_bubblewrap()?)?;
         let mut text = Vec::new();
         for argument in arguments(cwd, sandbox, &own, plan.as_raw_fd()) {
             text.extend_from_slice(argument.as_encoded_bytes());
             text.push(0);
         }
+        text.extend_from_slice(format!("--seccomp\0{}\0", filter.as_raw_fd()).as_bytes());
         let options = in_memory("options", &text)?;
         super::enter::limit_processes(sandbox);
         let mut command = Command::new(bubblewrap);

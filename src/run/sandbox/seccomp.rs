@@ -102,6 +102,19 @@ pub(super) fn apply(sockets: Sockets, own_ipc: bool) -> io::Result<()> {
     Ok(())
 }
 
+/// The filter of tier A as bubblewrap reads it: its own process inside must not be a way around.
+pub(super) fn for_bubblewrap() -> io::Result<Vec<u8>> {
+    let program = filter(Sockets::Network, true).map_err(|e| io::Error::other(format!("seccomp: {e}")))?;
+    let mut bytes = Vec::with_capacity(program.len() * 8);
+    // `struct sock_filter`, in the machine's own order.
+    for step in program {
+        bytes.extend_from_slice(&step.code.to_ne_bytes());
+        bytes.extend_from_slice(&[step.jt, step.jf]);
+        bytes.extend_from_slice(&step.k.to_ne_bytes());
+    }
+    Ok(bytes)
+}
+
 fn filter(sockets: Sockets, own_ipc: bool) -> Result<BpfProgram, seccompiler::BackendError> {
     let mut rules: BTreeMap<libc::c_long, Vec<SeccompRule>> = REFUSED.iter().map(|call| (*call, Vec::new())).collect();
     if !own_ipc {
