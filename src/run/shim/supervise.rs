@@ -88,6 +88,9 @@ fn supervise(dir: &Path, asked_to_end: &AtomicBool) -> io::Result<()> {
     let mut child = match start(dir, &spec, group.as_ref()) {
         Ok(child) => child,
         Err(failure) => {
+            if let Some(group) = &group {
+                group.end();
+            }
             status.failure = Some(failure);
             return slot.write(&status);
         }
