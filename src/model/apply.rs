@@ -54,6 +54,11 @@ pub fn create(record: &Record) -> Option<Study> {
         slot_seconds: 0.0,
         gpu_seconds: 0.0,
         steers: Vec::new(),
+        spend: Spend::default(),
+        favours: Vec::new(),
+        forbidden: BTreeSet::new(),
+        faults: Faults::default(),
+        cautions: BTreeSet::new(),
         unsealed: false,
         notes: Vec::new(),
         imported: None,
@@ -96,6 +101,7 @@ fn blank_trial(id: TrialId) -> Trial {
         times: Times::default(),
         pinned: false,
         pruned: false,
+        revise: None,
         imported: None,
     }
 }
@@ -129,6 +135,7 @@ pub fn apply(study: &mut Study, record: &Record) {
                 study.stopping = None;
                 study.unsealed = false;
                 study.fruitless = 0;
+                study.faults = Faults::default();
             }
         }
         Event::SetupAsked { .. }
@@ -141,14 +148,16 @@ pub fn apply(study: &mut Study, record: &Record) {
             study.reason = Some(*reason);
         }
         Event::SettingsChanged { change } => apply_setting(study, change),
-        Event::Steered { text, .. } => study.steers.push(text.clone()),
-        Event::ProposalAsked { .. } | Event::ProposalFailed { .. } => apply_request(study, at, &record.event),
+        Event::Steered { text, to } => study.steers.push(Steer { text: text.clone(), to: to.clone(), seq: record.seq }),
+        Event::ProposalAsked { .. } | Event::ProposalFailed { .. } | Event::Spent { .. } => apply_request(study, at, &record.event),
         Event::Proposed { .. } => apply_proposed(study, at, &record.event),
         Event::Revised { .. }
         | Event::Checked { .. }
         | Event::Rejected { .. }
         | Event::Reviewed { .. }
         | Event::ReviewUndone { .. }
+        | Event::NotRevised { .. }
+        | Event::Rebased { .. }
         | Event::Staled { .. } => apply_review(study, at, &record.event),
         Event::RunScheduled { .. }
         | Event::RunStarted { .. }
@@ -201,7 +210,10 @@ pub fn apply(study: &mut Study, record: &Record) {
                 t.times.finished = Some(at);
             }
         }
-        Event::IncumbentMoved { trial, .. } => study.incumbent = *trial,
+        Event::IncumbentMoved { trial, .. } => {
+            study.incumbent = *trial;
+            study.cautions.remove(&Caution::Flat);
+        }
         Event::BestChanged { trial, score, verified, gain, gain_interval } => {
             let has_commit = study.trial(*trial).is_some_and(|t| t.commit.is_some());
             if has_commit && study.best.as_ref().is_none_or(|best| best.trial != *trial) {
@@ -233,15 +245,21 @@ pub fn apply(study: &mut Study, record: &Record) {
         }
         Event::HistoryImported { from } => study.imported = Some((**from).clone()),
         Event::Imported { trial, row } => apply_imported(study, at, *trial, row),
-        Event::Noted { warning, text } => {
-            study.notes.push(Note { at, warning: *warning, text: text.clone() });
-            if study.notes.len() > 50 {
-                study.notes.remove(0);
-            }
+        Event::Cautioned { about, text } => {
+            study.cautions.insert(*about);
+            note(study, at, true, text);
         }
+        Event::Noted { warning, text } => note(study, at, *warning, text),
     }
     if let Some(id) = record.event.trial() {
         refresh_open(study, id);
+    }
+}
+
+fn note(study: &mut Study, at: Millis, warning: bool, text: &str) {
+    study.notes.push(Note { at, warning, text: text.to_owned() });
+    if study.notes.len() > 50 {
+        study.notes.remove(0);
     }
 }
 
@@ -278,11 +296,26 @@ fn put(set: &mut BTreeSet<TrialId>, id: TrialId, inside: bool) {
 fn apply_setting(study: &mut Study, change: &SettingsChange) {
     match change {
         SettingsChange::Autonomy { mode } => study.settings.autonomy = *mode,
-        SettingsChange::Limits { limits } => study.settings.limits = *limits,
+        SettingsChange::Limits { limits } => {
+            study.settings.limits = *limits;
+            study.cautions.remove(&Caution::BudgetNear);
+            study.cautions.remove(&Caution::BudgetSpent);
+        }
         SettingsChange::Target { target } => study.settings.target = *target,
         SettingsChange::Proposers { proposers } => study.settings.proposers.clone_from(proposers),
         SettingsChange::Policy { policy } => study.settings.policy = *policy,
         SettingsChange::Isolation { tier } => study.settings.isolation = tier.word().into(),
+        SettingsChange::Favour { favour } => {
+            let same = |f: &Favour| f.role == favour.role && f.model == favour.model && f.surface == favour.surface;
+            study.favours.retain(|f| !same(f));
+            study.favours.push(favour.clone());
+        }
+        SettingsChange::Forbidden { glob, on: true } => {
+            study.forbidden.insert(glob.clone());
+        }
+        SettingsChange::Forbidden { glob, on: false } => {
+            study.forbidden.remove(glob);
+        }
         SettingsChange::LetPass { proposer } => {
             study.let_pass.insert(proposer.clone());
         }
@@ -412,7 +445,7 @@ fn apply_setup(study: &mut Study, at: Millis, event: &Event) {
 
 fn apply_request(study: &mut Study, at: Millis, event: &Event) {
     match event {
-        Event::ProposalAsked { proposal, proposer, parents, operator, decision } => {
+        Event::ProposalAsked { proposal, proposer, parents, operator, decision, assignment } => {
             study.decisions = study.decisions.max(decision.saturating_add(1));
             let request = Proposal {
                 id: *proposal,
@@ -421,18 +454,30 @@ fn apply_request(study: &mut Study, at: Millis, event: &Event) {
                 operator: *operator,
                 decision: *decision,
                 asked: at,
-                requested: true,
+                // What a person asked for says nothing of the proposers.
+                requested: assignment.as_ref().is_none_or(|a| a.idea.is_none()),
                 trial: None,
                 failed: None,
+                assignment: assignment.clone(),
+                spend: Spend::default(),
             };
             study.proposals.insert(*proposal, request);
             study.asked.insert(*proposal);
+        }
+        Event::Spent { proposal, spend } => {
+            study.spend.add(spend);
+            if let Some(p) = study.proposals.get_mut(proposal) {
+                p.spend.add(spend);
+            }
         }
         Event::ProposalFailed { proposal, detail } => {
             study.asked.remove(proposal);
             if let Some(p) = study.proposals.get_mut(proposal) {
                 p.failed = Some(detail.clone());
                 study.fruitless += u32::from(p.requested);
+                if p.assignment.is_some() {
+                    study.faults = Faults { in_a_row: study.faults.in_a_row.saturating_add(1), last: at };
+                }
             }
         }
         _ => {}
@@ -456,8 +501,13 @@ fn apply_proposed(study: &mut Study, at: Millis, event: &Event) {
         requested: false,
         trial: None,
         failed: None,
+        assignment: None,
+        spend: Spend::default(),
     });
     request.trial = Some(*trial);
+    if request.assignment.is_some() {
+        study.faults = Faults::default();
+    }
     study.asked.remove(proposal);
     let mut reviews = Vec::new();
     if *accepted {
@@ -484,16 +534,37 @@ fn apply_review(study: &mut Study, at: Millis, event: &Event) {
     let mut fruitless = 0;
     let Some(trial) = study.trial_mut(id) else { return };
     match event {
-        Event::Revised { revision, by, reason, accepted, .. } => {
+        Event::Revised { revision, by, reason, accepted, hypothesis, expected, .. } => {
             trial.revision = *revision;
+            if let Some(hypothesis) = hypothesis {
+                trial.hypothesis.clone_from(hypothesis);
+                trial.expected = *expected;
+            }
             trial.status = Status::Proposed;
             trial.failure = None;
             trial.flags.clear();
             trial.times.accepted = None;
-            trial.reviews.push(Review { by: *by, decision: Decision::Edit, reason: reason.clone(), tree: trial.tree.take(), at });
+            trial.revise = None;
+            let tree = trial.tree.take();
+            // The revision that a reviewer asked for is no review of its own.
+            if *by != Reviewer::Proposer {
+                trial.reviews.push(Review { by: *by, decision: Decision::Edit, reason: reason.clone(), tree, at });
+            }
             if *accepted {
                 trial.reviews.push(Review { by: *by, decision: Decision::Accept, reason: None, tree: None, at });
             }
+        }
+        Event::NotRevised { .. } => {
+            trial.status = Status::Waiting;
+            trial.revise = None;
+        }
+        Event::Rebased { revision, parents, .. } => {
+            trial.revision = *revision;
+            trial.parents.clone_from(parents);
+            trial.status = Status::Proposed;
+            trial.failure = None;
+            trial.flags.clear();
+            trial.tree = None;
         }
         Event::Checked { revision, commit, tree, diff, surface, flags, .. } if *revision == trial.revision => {
             trial.flags.clone_from(flags);
@@ -532,11 +603,16 @@ fn apply_review(study: &mut Study, at: Millis, event: &Event) {
                     // What a rule refuses starts nothing, like what does not apply.
                     fruitless = u32::from(requested && *by == Reviewer::Rule && trial.revision == 1);
                 }
-                Decision::Edit | Decision::Revise => {}
+                Decision::Revise => {
+                    trial.status = Status::Proposed;
+                    trial.revise = Some(reason.clone().unwrap_or_default());
+                }
+                Decision::Edit => {}
             }
         }
         Event::ReviewUndone { .. } => {
             trial.status = Status::Waiting;
+            trial.revise = None;
             trial.times.accepted = None;
             trial.times.finished = None;
             for run in trial.runs.iter_mut().filter(|r| r.phase != RunPhase::Ended) {
@@ -673,6 +749,8 @@ impl Event {
             | Self::Rejected { trial, .. }
             | Self::Reviewed { trial, .. }
             | Self::ReviewUndone { trial }
+            | Self::NotRevised { trial, .. }
+            | Self::Rebased { trial, .. }
             | Self::Staled { trial, .. }
             | Self::Advanced { trial, .. }
             | Self::SetAside { trial, .. }
@@ -704,9 +782,11 @@ impl Event {
             | Self::Steered { .. }
             | Self::ProposalAsked { .. }
             | Self::ProposalFailed { .. }
+            | Self::Spent { .. }
             | Self::NoiseMeasured { .. }
             | Self::HoldoutUnsealed { .. }
             | Self::HistoryImported { .. }
+            | Self::Cautioned { .. }
             | Self::Noted { .. } => None,
         }
     }

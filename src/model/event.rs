@@ -4,8 +4,8 @@
 //! conversations, logs, curves) lie beside the journal.
 
 use super::{
-    Comparison, Decision, DiffStat, EndReason, Failure, Flag, GateResult, Implausible, ImportedFrom, ImportedTrial, KnobValue, Millis,
-    Noise, Operator, ProposalId, Reviewer, RunId, RunKind, Settings, SettingsChange, SlotInfo, StudyState, TrialId, Verdict,
+    Assignment, Comparison, Decision, DiffStat, EndReason, Failure, Flag, GateResult, Implausible, ImportedFrom, ImportedTrial, KnobValue,
+    Millis, Noise, Operator, ProposalId, Reviewer, RunId, RunKind, Settings, SettingsChange, SlotInfo, Spend, StudyState, TrialId, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -133,6 +133,16 @@ pub enum Event {
         operator: Operator,
         /// Counter of random decisions.
         decision: u64,
+        /// Which specialist, and for what; null where no agent is asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        assignment: Option<Box<Assignment>>,
+    },
+    /// A proposer's model was paid for an answer.
+    Spent {
+        /// For which request.
+        proposal: ProposalId,
+        /// How much, since the last such fact.
+        spend: Spend,
     },
     /// Nothing came of the request.
     ProposalFailed {
@@ -178,6 +188,28 @@ pub enum Event {
         reason: Option<String>,
         /// Accepted as soon as it is checked (an edit in the cockpit).
         accepted: bool,
+        /// The new revision's own sentence; none where it keeps that of the one before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hypothesis: Option<String>,
+        /// The gain that it expects, in the metric's unit; positive is better.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expected: Option<f64>,
+    },
+    /// The proposer had no new revision: the one before waits again.
+    NotRevised {
+        /// The node.
+        trial: TrialId,
+        /// Why.
+        detail: String,
+    },
+    /// The incumbent moved and the edits were carried over to it as a new revision; its body lies in `rev-N.json`.
+    Rebased {
+        /// The node.
+        trial: TrialId,
+        /// The new revision.
+        revision: u32,
+        /// The nodes that it builds on now.
+        parents: Vec<TrialId>,
     },
     /// The current revision applies, is in bounds and new; it waits for review.
     Checked {
@@ -404,6 +436,13 @@ pub enum Event {
         trial: TrialId,
         /// What the source says of it.
         row: Box<ImportedTrial>,
+    },
+    /// Something that a person should read, said once until what it is about changes.
+    Cautioned {
+        /// About what.
+        about: super::Caution,
+        /// In one line.
+        text: String,
     },
     /// Something that a person should read: a full disk, a recovered journal, a lost shim.
     Noted {

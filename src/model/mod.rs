@@ -2,7 +2,10 @@
 //!
 //! Knows no IO, clock, environment or randomness; imports no other room. Tested by tables beside the code.
 
+mod agent;
 mod apply;
+pub mod arms;
+pub mod conversation;
 pub mod curve;
 mod diff;
 mod event;
@@ -25,6 +28,7 @@ mod study;
 mod tier;
 mod trial;
 
+pub use agent::{Agents, Assignment, Caution, Faults, Favour, ModelSettings, RoleSettings, Spend, Steer};
 pub use apply::{FORMAT, apply, create};
 pub use diff::{Diff, DiffLine, DiffOptions, FileDiff, FileStatus, Hunk, LineKind};
 pub use event::{Event, Record};

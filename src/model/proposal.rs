@@ -1,7 +1,7 @@
 //! What a proposer hands over: a hypothesis and edits, with revisions, bound to the tree that results.
 
 use super::redact::Redactor;
-use super::{Millis, ProposalId, TrialId};
+use super::{Assignment, Millis, ProposalId, Spend, TrialId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -171,6 +171,12 @@ pub struct Proposal {
     /// Why nothing came of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
+    /// Which specialist was asked, and for what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignment: Option<Box<Assignment>>,
+    /// What its models cost so far.
+    #[serde(default, skip_serializing_if = "Spend::is_nothing")]
+    pub spend: Spend,
 }
 
 /// Who decided in a review.
@@ -183,6 +189,8 @@ pub enum Reviewer {
     Rule,
     /// The autonomy mode `auto`.
     Auto,
+    /// Whoever proposed it: of a revision that was asked for.
+    Proposer,
 }
 
 /// What a review said.

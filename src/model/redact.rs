@@ -15,7 +15,13 @@ pub use stream::Stream;
 use regex::bytes::Regex;
 use serde_json::Value;
 use shapes::{Body, HEADS};
-use std::{borrow::Cow, collections::HashMap, fmt::Write, ops::Range, sync::OnceLock};
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    fmt::Write,
+    ops::Range,
+    sync::{OnceLock, PoisonError, RwLock},
+};
 
 /// Shorter values are words that would be covered wherever they stand.
 const SHORTEST: usize = 8;
@@ -32,25 +38,59 @@ const PLACEHOLDERS: [&str; 10] = [
     "your-api-key",
     "sk-no-key-required",
 ];
+/// What is said of a key that came without a variable.
+const LEARNT_NAME: &str = "MODEL_KEY";
 /// Stands where something was covered; asterisks fill the rest.
 const COVER: &[u8] = b"[redacted]";
 
+/// Names, joined by commas, of variables that count as keys whatever they are called: the user handed them to a command by name.
+pub const GRANTED: &str = "TRIALDECK_GRANTED";
+
 static VARIABLES: OnceLock<Vec<(String, String)>> = OnceLock::new();
-static OURS: OnceLock<Redactor> = OnceLock::new();
+/// Keys that came later, from programs that print them.
+static LEARNT: RwLock<Vec<String>> = RwLock::new(Vec::new());
+static OURS: RwLock<Option<&'static Redactor>> = RwLock::new(None);
 
 /// Says which variables this process was started with; the first call counts. Those that hold no key are forgotten.
 pub fn know(variables: impl IntoIterator<Item = (String, String)>) {
-    let _ = VARIABLES.set(variables.into_iter().filter(|(name, value)| holds_a_key(name, value)).collect());
+    let all: Vec<(String, String)> = variables.into_iter().collect();
+    if let Some((_, names)) = all.iter().find(|(name, _)| name == GRANTED) {
+        let granted = |name: &str| names.split(',').any(|n| n == name);
+        all.iter().filter(|(name, _)| granted(name)).for_each(|(_, value)| learn(value));
+    }
+    let _ = VARIABLES.set(all.into_iter().filter(|(name, value)| holds_a_key(name, value)).collect());
 }
 
-/// The redactor of this process: what `know` was told, and the shapes.
+/// Says a key that no variable's name gave away: it is covered from now on. Words that are no keys are not.
+pub fn learn(key: &str) {
+    let known = |keys: &[String]| keys.iter().any(|k| k == key);
+    if !holds_a_key(LEARNT_NAME, key) || known(&LEARNT.read().unwrap_or_else(PoisonError::into_inner)) {
+        return;
+    }
+    let mut learnt = LEARNT.write().unwrap_or_else(PoisonError::into_inner);
+    if !known(&learnt) {
+        learnt.push(key.to_owned());
+        *OURS.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// The redactor of this process: what `know` and `learn` were told, and the shapes.
 pub fn ours() -> &'static Redactor {
-    OURS.get_or_init(|| Redactor::new(VARIABLES.get().into_iter().flatten().cloned()))
+    if let Some(ours) = *OURS.read().unwrap_or_else(PoisonError::into_inner) {
+        return ours;
+    }
+    // What was learnt stays held while it is made, so that no later key is left out; there are as many as there are keys.
+    let learnt = LEARNT.read().unwrap_or_else(PoisonError::into_inner);
+    let later = learnt.iter().map(|key| (LEARNT_NAME.to_owned(), key.clone()));
+    let made: &'static Redactor = Box::leak(Box::new(Redactor::new(VARIABLES.get().into_iter().flatten().cloned().chain(later))));
+    *OURS.write().unwrap_or_else(PoisonError::into_inner) = Some(made);
+    made
 }
 
 /// What this process knows, and these variables of a command besides.
 pub fn ours_and(variables: &std::collections::BTreeMap<String, String>) -> Redactor {
-    let known = VARIABLES.get().into_iter().flatten().cloned();
+    let learnt = LEARNT.read().unwrap_or_else(PoisonError::into_inner).clone();
+    let known = VARIABLES.get().into_iter().flatten().cloned().chain(learnt.into_iter().map(|key| (LEARNT_NAME.to_owned(), key)));
     Redactor::new(known.chain(variables.iter().map(|(name, value)| (name.clone(), value.clone()))))
 }
 

@@ -29,5 +29,6 @@ pub fn settings() -> Settings {
         limits: Limits::default(),
         wall_secs: 1.0,
         gpus: 0,
+        agents: None,
     }
 }

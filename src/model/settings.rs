@@ -99,6 +99,9 @@ pub struct Limits {
     pub seconds: Option<f64>,
     /// Money for models; none is unlimited.
     pub usd: Option<f64>,
+    /// Tokens of models, sent and received; none is unlimited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
 }
 
 /// What the decisions of a study depend on.
@@ -152,6 +155,9 @@ pub struct Settings {
     pub wall_secs: f64,
     /// GPUs of one run.
     pub gpus: u32,
+    /// The specialists, where agents propose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agents: Option<Box<super::Agents>>,
 }
 
 /// A place to run, as the engine found it at its start.
@@ -285,6 +291,18 @@ pub enum SettingsChange {
     Isolation {
         /// The new tier.
         tier: super::Tier,
+    },
+    /// Agents of this kind are asked more or less often than their results say.
+    Favour {
+        /// Which, and by how much.
+        favour: super::Favour,
+    },
+    /// Proposals that touch what this pattern names are refused, but for the researcher's own.
+    Forbidden {
+        /// A pattern of paths in the tree: `models/**`.
+        glob: String,
+        /// Set or lifted.
+        on: bool,
     },
     /// Proposals of this proposer pass under `ask` and `ask-risky`.
     LetPass {

@@ -81,7 +81,22 @@ pub struct Study {
     /// Seconds times GPUs that runs have used.
     pub gpu_seconds: f64,
     /// Words to the agents, in order.
-    pub steers: Vec<String>,
+    pub steers: Vec<super::Steer>,
+    /// What models cost so far.
+    #[serde(default)]
+    pub spend: super::Spend,
+    /// Which agents a person wants asked more or less often; the last word on a kind counts.
+    #[serde(default)]
+    pub favours: Vec<super::Favour>,
+    /// Patterns of paths that proposals must not touch, but for the researcher's own.
+    #[serde(default)]
+    pub forbidden: BTreeSet<String>,
+    /// Requests to agents that failed in a row.
+    #[serde(default)]
+    pub faults: super::Faults,
+    /// What was said once.
+    #[serde(default)]
+    pub cautions: BTreeSet<super::Caution>,
     /// The holdout was opened after the study's last end.
     pub unsealed: bool,
     /// The last notes for people, at most 50.

@@ -197,6 +197,9 @@ pub struct Trial {
     /// A person does not want it extended.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pruned: bool,
+    /// What a reviewer wants of the revision that its proposer writes now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revise: Option<String>,
     /// What the history says of it that it was imported from; null for a trial of this study's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported: Option<Origin>,

@@ -1,6 +1,6 @@
 //! Wishes of a client. Review commands carry the hash of the tree that was shown; the others are idempotent.
 
-use crate::model::{Autonomy, Draft, Limits, ProposalId, RunId, TrialId};
+use crate::model::{Autonomy, Draft, Favour, Limits, ProposalId, RunId, TrialId};
 use serde::{Deserialize, Serialize};
 
 /// One wish.
@@ -56,6 +56,32 @@ pub enum Command {
         draft: Box<Draft>,
         /// Accepted as handed in (the cockpit's own `i` and `b`).
         accepted: bool,
+    },
+    /// Let an agent turn an idea into a proposal, which is reviewed like any other.
+    Idea {
+        /// The idea, in a sentence or a few.
+        text: String,
+        /// The node to build on; the incumbent when null.
+        parent: Option<TrialId>,
+        /// Which role; a generalist when null.
+        to: Option<String>,
+    },
+    /// Ask agents of a kind more or less often than their results say.
+    Favour {
+        /// Which, and by how much; 0 is never.
+        favour: Favour,
+    },
+    /// Refuse proposals that touch what a pattern names, or no longer; the researcher's own are free.
+    Forbid {
+        /// A pattern of paths in the tree.
+        glob: String,
+        /// Set or lift.
+        on: bool,
+    },
+    /// Change who proposes.
+    Proposers {
+        /// The new list, in the order of their turns.
+        proposers: Vec<String>,
     },
     /// Start nothing new.
     Pause,

@@ -32,6 +32,12 @@ pub struct StudyDocument {
     pub setup: Option<SetupDocument>,
     #[serde(default)]
     pub imported: Option<crate::model::ImportedFrom>,
+    /// Patterns of paths that proposals must not touch.
+    #[serde(default)]
+    pub forbidden: Vec<String>,
+    /// What came of each kind of agent that was asked; empty without agents.
+    #[serde(default)]
+    pub arms: Vec<crate::model::arms::ArmRow>,
     pub trials: Vec<TrialDocument>,
 }
 
@@ -81,6 +87,18 @@ pub struct BudgetDocument {
     pub trials: Option<u32>,
     pub trials_used: u32,
     pub seconds: f64,
+    /// Where money ends proposing by models; null is unlimited.
+    #[serde(default)]
+    pub usd_limit: Option<f64>,
+    /// Where tokens do.
+    #[serde(default)]
+    pub tokens_limit: Option<u64>,
+    /// Answers of models.
+    #[serde(default)]
+    pub answers: u32,
+    /// Tokens were counted by their letters, for a server did not say.
+    #[serde(default)]
+    pub estimated: bool,
     pub prompt_tokens: u64,
     pub completion_tokens: u64,
     pub usd: f64,
@@ -206,9 +224,13 @@ pub fn study_document(study: &Study, now: Millis) -> StudyDocument {
             trials: study.settings.limits.trials,
             trials_used: study.trials_used,
             seconds: study.active_seconds(now),
-            prompt_tokens: 0,
-            completion_tokens: 0,
-            usd: 0.0,
+            usd_limit: study.settings.limits.usd,
+            tokens_limit: study.settings.limits.tokens,
+            answers: study.spend.calls,
+            prompt_tokens: study.spend.prompt_tokens,
+            completion_tokens: study.spend.completion_tokens,
+            usd: study.spend.usd,
+            estimated: study.spend.estimated,
             gpu_seconds: study.gpu_seconds,
             slot_utilisation: super::slot_utilisation(study),
         },
@@ -222,7 +244,9 @@ pub fn study_document(study: &Study, now: Millis) -> StudyDocument {
             log: s.tail.clone(),
         }),
         imported: study.imported.clone(),
-        trials: study.trials.iter().map(trial_document).collect(),
+        forbidden: study.forbidden.iter().cloned().collect(),
+        arms: crate::model::arms::arms(study),
+        trials: study.trials.iter().map(|t| priced_document(study, t)).collect(),
     }
 }
 
@@ -242,7 +266,24 @@ fn baseline_document(study: &Study) -> BaselineDocument {
     }
 }
 
-/// Makes the document of one trial.
+/// Makes the document of one trial, with what its models cost.
+pub fn priced_document(study: &Study, t: &Trial) -> TrialDocument {
+    let document = trial_document(t);
+    match t.proposal.and_then(|p| study.proposals.get(&p)).map(|p| &p.spend) {
+        Some(spend) => {
+            let cost = CostDocument {
+                prompt_tokens: spend.prompt_tokens,
+                completion_tokens: spend.completion_tokens,
+                usd: spend.usd,
+                ..document.cost
+            };
+            TrialDocument { cost, ..document }
+        }
+        None => document,
+    }
+}
+
+/// Makes the document of one trial, without what its models cost, which its request knows.
 pub fn trial_document(t: &Trial) -> TrialDocument {
     let time = |at: Option<Millis>| at.map(rfc3339);
     TrialDocument {

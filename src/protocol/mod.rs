@@ -11,6 +11,6 @@ pub mod socket;
 mod wire;
 
 pub use command::{Ack, Command};
-pub use query::{Against, Answer, Curve, FileText, KeySummary, LogPart, LogStream, Query, TrialDetail};
-pub use rows::{Header, Row, RunningRow, header, proposing, row, slot_utilisation, snapshot, update};
+pub use query::{Against, Answer, ConversationPart, Curve, FileText, KeySummary, LogPart, LogStream, Query, TrialDetail};
+pub use rows::{AgentNames, Back, Header, Row, RunningRow, ThinkingRow, header, proposing, row, slot_utilisation, snapshot, update};
 pub use wire::{LONGEST_LINE, Signal, Snapshot, ToClient, ToEngine, Update, VERSION, decode, encode};

@@ -1,7 +1,8 @@
 //! Questions with bounded answers: from the engine, or from the directory of a study without one.
 
 use super::document::TrialDocument;
-use crate::model::{Comparison, Diff, DiffOptions, Draft, Proposal, RunId, TrialId};
+use crate::model::conversation::Turn;
+use crate::model::{Comparison, Diff, DiffOptions, Draft, Proposal, ProposalId, RunId, TrialId};
 use serde::{Deserialize, Serialize};
 
 /// Which of a run's outputs.
@@ -82,10 +83,23 @@ pub enum Query {
         /// Two points a column at most.
         width: u32,
     },
+    /// What came of each kind of agent that was asked.
+    Arms,
     /// Names of a run's metrics.
     SeriesKeys {
         /// Which run.
         run: RunId,
+    },
+    /// What was said between a proposer and its model, at most 256 KiB of it.
+    Conversation {
+        /// Which proposal.
+        proposal: ProposalId,
+        /// Of this revision alone.
+        #[serde(default)]
+        revision: Option<u32>,
+        /// First entry; counted from the end when negative.
+        #[serde(default)]
+        offset: i64,
     },
 }
 
@@ -146,6 +160,21 @@ pub struct FileText {
     pub text: Option<String>,
 }
 
+/// A part of a conversation.
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConversationPart {
+    /// Number of the first entry.
+    pub offset: u64,
+    /// Number to ask for next.
+    pub next: u64,
+    /// Entries in all.
+    pub total: u64,
+    /// Them. Texts are not safe to draw; of very long ones the middle is left out.
+    pub turns: Vec<Turn>,
+    /// What is wrong with the record, where something is.
+    pub trouble: Option<String>,
+}
+
 /// The answer to a question.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
@@ -180,9 +209,19 @@ pub enum Answer {
         /// It.
         curve: Curve,
     },
+    /// To `Arms`.
+    Arms {
+        /// In the order of their names.
+        rows: Vec<crate::model::arms::ArmRow>,
+    },
     /// To `SeriesKeys`.
     SeriesKeys {
         /// By name.
         keys: Vec<KeySummary>,
+    },
+    /// To `Conversation`.
+    Conversation {
+        /// It.
+        part: ConversationPart,
     },
 }

@@ -2,8 +2,8 @@
 
 use super::wire::{Snapshot, Update};
 use crate::model::{
-    Autonomy, Best, EndReason, Goal, Label, Limits, Mark, Millis, Noise, Note, Operator, ProposalId, Record, RunId, RunPhase, ScoreSource,
-    Setup, SlotInfo, Status, Study, StudyState, TrialId, Verdict,
+    Assignment, Autonomy, Best, Decision, EndReason, Goal, Label, Limits, Mark, Millis, Noise, Note, Operator, Proposal, ProposalId,
+    Record, RunId, RunPhase, ScoreSource, Setup, SlotInfo, Spend, Status, Study, StudyState, Trial, TrialId, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +72,15 @@ pub struct Header {
     pub running: Vec<RunningRow>,
     /// Requests that a proposer works on.
     pub proposing: Vec<(ProposalId, String)>,
+    /// The same with what they were asked for, and the revisions that are being written.
+    #[serde(default)]
+    pub thinking: Vec<ThinkingRow>,
+    /// What models cost so far.
+    #[serde(default)]
+    pub spend: Spend,
+    /// Names of the specialists and their models, where agents propose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agents: Option<AgentNames>,
     /// Proposals that wait for review.
     pub waiting: u32,
     /// The trial that the search builds on.
@@ -96,6 +105,48 @@ pub struct Header {
     /// Where the history comes from that it began as.
     #[serde(default)]
     pub imported: Option<crate::model::ImportedFrom>,
+}
+
+/// One request that a proposer works on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ThinkingRow {
+    /// The request.
+    pub proposal: ProposalId,
+    /// Who was asked.
+    pub proposer: String,
+    /// Which specialist, and for what; null where no agent is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignment: Option<Box<Assignment>>,
+    /// The first of the nodes to build on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<TrialId>,
+    /// The node whose new revision is being written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revising: Option<TrialId>,
+    /// Since when.
+    pub asked: Millis,
+    /// What it cost so far.
+    #[serde(default)]
+    pub spend: Spend,
+}
+
+/// The specialists of a study and the models that speak for them, by name.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentNames {
+    /// Roles.
+    pub roles: Vec<String>,
+    /// Models.
+    pub models: Vec<String>,
+}
+
+/// A proposal that waited for review and comes back to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Back {
+    /// Its proposer writes the revision that was asked for.
+    Writing,
+    /// The new revision is being checked.
+    Checking,
 }
 
 /// One run in flight.
@@ -134,12 +185,21 @@ pub struct Row {
     pub operator: Operator,
     /// Who suggested it.
     pub proposer: String,
+    /// The model that spoke for it, where an agent did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// The part of the recipe.
     pub surface: Option<String>,
     /// The hypothesis, cut.
     pub title: String,
     /// Runs so far.
     pub runs: u32,
+    /// Its current revision, from 1.
+    #[serde(default)]
+    pub revision: u32,
+    /// It waited for review, and comes back to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back: Option<Back>,
     /// Hash of its tree.
     pub tree: Option<String>,
     /// What a reviewer should know of it; the evidence is asked for.
@@ -190,6 +250,12 @@ pub fn header(study: &Study) -> Header {
         slots: study.slots.clone(),
         running,
         proposing: proposing(study).map(|p| (p.id, p.proposer.clone())).collect(),
+        thinking: thinking(study),
+        spend: study.spend,
+        agents: s.agents.as_ref().map(|a| AgentNames {
+            roles: a.roles.iter().map(|r| r.name.clone()).collect(),
+            models: a.models.iter().map(|m| m.name.clone()).collect(),
+        }),
         waiting: study.open.iter().filter_map(|id| study.trial(*id)).filter(|t| t.status == Status::Waiting).count() as u32,
         incumbent: study.incumbent,
         baseline_score: study.baseline().and_then(|b| b.score),
@@ -220,6 +286,37 @@ pub fn proposing(study: &Study) -> impl Iterator<Item = &crate::model::Proposal>
     study.asked.iter().rev().filter_map(|id| study.proposals.get(id))
 }
 
+/// Requests and revisions that are being worked on, the oldest first.
+fn thinking(study: &Study) -> Vec<ThinkingRow> {
+    let row = |p: &Proposal, revising: Option<&Trial>| ThinkingRow {
+        proposal: p.id,
+        proposer: p.proposer.clone(),
+        assignment: p.assignment.clone(),
+        parent: p.parents.first().copied(),
+        revising: revising.map(|t| t.id),
+        asked: revising.and_then(|t| t.reviews.last()).map_or(p.asked, |review| review.at),
+        spend: p.spend,
+    };
+    let revising = study.open.iter().filter_map(|id| study.trial(*id)).filter(|t| back(t) == Some(Back::Writing));
+    let revising = revising.filter_map(|t| Some(row(study.proposals.get(&t.proposal?)?, Some(t))));
+    let mut rows: Vec<ThinkingRow> = proposing(study).map(|p| row(p, None)).chain(revising).collect();
+    rows.sort_by_key(|r| (r.asked, r.proposal));
+    rows
+}
+
+/// Whether a trial waited for review and comes back to it.
+fn back(trial: &Trial) -> Option<Back> {
+    if trial.status != Status::Proposed {
+        return None;
+    }
+    if trial.revise.is_some() {
+        return Some(Back::Writing);
+    }
+    // What a person edited and accepted goes to the runs from here.
+    let accepted = trial.reviews.last().is_some_and(|r| r.decision == Decision::Accept && r.tree.is_none());
+    (trial.revision > 1 && !accepted).then_some(Back::Checking)
+}
+
 /// Share of the slots' time that runs have used, 0 to 1.
 pub fn slot_utilisation(study: &Study) -> f64 {
     let offered = study.active_millis as f64 / 1000.0 * study.slots.len() as f64;
@@ -244,9 +341,12 @@ pub fn row(study: &Study, id: TrialId) -> Option<Row> {
         label: t.failure.as_ref().map(|f| f.label),
         operator: t.operator,
         proposer: t.proposer.clone(),
+        model: t.proposal.and_then(|p| study.proposals.get(&p)).and_then(|p| p.assignment.as_ref()).map(|a| a.model.clone()),
         surface: t.surface.clone(),
         title,
         runs: t.runs.len() as u32,
+        revision: t.revision,
+        back: back(t),
         tree: t.tree.clone(),
         flags: t.marks(),
         pinned: t.pinned,

@@ -1,6 +1,7 @@
 //! What travels over the socket: one JSON object a line, versioned, bounded.
 
 use super::{Ack, Answer, Command, Header, Query, Row};
+use crate::model::conversation::Thought;
 use crate::model::{Batch, ProposalId, Record, RunId, Telemetry};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -137,12 +138,12 @@ pub enum Signal {
         /// It.
         telemetry: Box<Telemetry>,
     },
-    /// A proposer thinks aloud.
-    Reasoning {
+    /// A proposer at work, as it happens.
+    Thought {
         /// On which request.
         proposal: ProposalId,
-        /// The next piece of text.
-        text: String,
+        /// The next piece.
+        thought: Thought,
     },
 }
 

@@ -22,6 +22,8 @@ pub struct Choices {
     pub baseline_runs: u32,
     /// Whether this machine has a GPU: `gpus` of a task that does not say defaults to 1 then, else to 0.
     pub has_gpu: bool,
+    /// The specialists, where agents propose.
+    pub agents: Option<Box<crate::model::Agents>>,
 }
 
 impl Default for Choices {
@@ -35,6 +37,7 @@ impl Default for Choices {
             isolation: "E".into(),
             baseline_runs: 3,
             has_gpu: false,
+            agents: None,
         }
     }
 }
@@ -69,6 +72,7 @@ impl Task {
             limits: choices.limits,
             wall_secs: self.budget.wall.as_secs_f64(),
             gpus: self.gpus(choices.has_gpu),
+            agents: choices.agents.clone(),
         }
     }
 

@@ -72,8 +72,8 @@ fn the_full_example_is_read() {
     assert_eq!(space.axes.len(), 3);
     assert_eq!(space.axes[2].values, [KnobValue::Float(2.0), KnobValue::Float(2.5), KnobValue::Float(3.0)]);
     let unused: Vec<_> = parsed.unused.iter().map(|u| u.key.as_str()).collect();
-    assert_eq!(unused, ["task.brief", "space", "retention"]);
-    assert_eq!(parsed.unused[0].line, 7);
+    assert_eq!(unused, ["retention"]);
+    assert!(parsed.unused[0].line > 7);
 }
 
 #[test]

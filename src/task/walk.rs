@@ -420,7 +420,7 @@ impl<'w> Section<'w> {
     }
 
     /// A positive size in bytes.
-    pub(super) fn bytes(&self, key: &str, example: &str) -> Option<u64> {
+    pub(crate) fn bytes(&self, key: &str, example: &str) -> Option<u64> {
         let spot = self.quantity(key, "a size", example, quantity::bytes)?;
         if spot.value == 0 {
             self.walk.problem(spot.span, format!("`{key}` must be more than nothing"), format!("write {key} = {example}"));

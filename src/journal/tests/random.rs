@@ -125,7 +125,7 @@ fn fact(study: &Study, rng: &mut Rng) -> Event {
         4 => Event::StopAsked { now: rng.bool(), reason },
         5 => Event::SettingsChanged { change: setting(rng) },
         6 => Event::Steered { text: text(rng), to: some(rng, text) },
-        7 => Event::ProposalAsked { proposal, proposer: text(rng), parents, operator, decision: rng.u64(..1_000) },
+        7 => Event::ProposalAsked { proposal, proposer: text(rng), parents, operator, decision: rng.u64(..1_000), assignment: None },
         8 => Event::ProposalFailed { proposal, detail: text(rng) },
         // Often, and mostly with the number that is due, so that there are trials for the other facts.
         9..=11 => Event::Proposed {
@@ -147,7 +147,15 @@ fn fact(study: &Study, rng: &mut Rng) -> Event {
             accepted: rng.bool(),
             basis: rng.u64(..),
         },
-        12 => Event::Revised { trial, revision, by, reason: some(rng, text), accepted: rng.bool() },
+        12 => Event::Revised {
+            trial,
+            revision,
+            by,
+            reason: some(rng, text),
+            accepted: rng.bool(),
+            hypothesis: some(rng, text),
+            expected: None,
+        },
         13 => {
             let diff = DiffStat { files: rng.u32(..), added: rng.u32(..), removed: rng.u32(..) };
             Event::Checked { trial, revision, commit: text(rng), tree: text(rng), diff, surface: some(rng, text), flags: flags(rng) }
@@ -230,21 +238,33 @@ fn fact(study: &Study, rng: &mut Rng) -> Event {
             if rng.bool() {
                 Event::HoldoutUnsealed { holdout: [(trial, number(rng)), (TrialId(rng.u32(..9)), number(rng))].into() }
             } else {
-                Event::Noted { warning: rng.bool(), text: text(rng) }
+                let about = pick(rng, &[Caution::BudgetNear, Caution::BudgetSpent, Caution::Flat]);
+                let cautioned = Event::Cautioned { about, text: text(rng) };
+                if rng.bool() { Event::Noted { warning: rng.bool(), text: text(rng) } } else { cautioned }
             }
         }
     }
 }
 
 fn setting(rng: &mut Rng) -> SettingsChange {
-    match rng.u8(..5) {
+    match rng.u8(..7) {
         0 => SettingsChange::Autonomy { mode: pick(rng, &[Autonomy::Ask, Autonomy::AskRisky, Autonomy::Auto]) },
         1 => {
-            let limits = Limits { trials: some(rng, |rng| rng.u32(..)), seconds: some(rng, number), usd: some(rng, number) };
+            let limits = Limits {
+                trials: some(rng, |rng| rng.u32(..)),
+                seconds: some(rng, number),
+                usd: some(rng, number),
+                tokens: some(rng, |rng| rng.u64(..)),
+            };
             SettingsChange::Limits { limits }
         }
         2 => SettingsChange::Proposers { proposers: vec![text(rng)] },
         3 => SettingsChange::Policy { policy: pick(rng, &[PolicyName::Hillclimb, PolicyName::Greedy]) },
-        _ => SettingsChange::LetPass { proposer: text(rng) },
+        4 => SettingsChange::LetPass { proposer: text(rng) },
+        5 => SettingsChange::Forbidden { glob: text(rng), on: rng.bool() },
+        _ => {
+            let (role, model, surface) = (text(rng), some(rng, text), some(rng, text));
+            SettingsChange::Favour { favour: Favour { role, model, surface, factor: number(rng) } }
+        }
     }
 }

@@ -78,9 +78,6 @@ fn about(root: &Root<'_>) -> About {
         );
         None
     });
-    if !about.brief.is_empty() {
-        section.walk.unused("task.brief", &section.key_span("brief"), false, "no agent reads it yet");
-    }
     about
 }
 
