@@ -14,6 +14,17 @@ const MOST_BYTES: usize = 2_000_000;
 const LONGEST_LINE: usize = 4_000;
 
 impl Store {
+    /// Paths that differ between two trees, in order.
+    pub fn changed(&self, from_tree: &str, to_tree: &str) -> Result<Vec<String>> {
+        let (from, to) = (self.tree(from_tree)?, self.tree(to_tree)?);
+        let diff = self.repo.diff_tree_to_tree(Some(&from), Some(&to), None).during("comparing trees")?;
+        let path = |delta: git2::DiffDelta<'_>| {
+            let file = delta.new_file().path().or_else(|| delta.old_file().path());
+            file.map(|p| p.to_string_lossy().into_owned())
+        };
+        Ok(diff.deltas().filter_map(path).collect())
+    }
+
     /// Compares two trees.
     pub fn diff(&self, from_tree: &str, to_tree: &str, options: &DiffOptions) -> Result<Diff> {
         let what = "comparing trees";

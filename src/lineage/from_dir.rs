@@ -1,6 +1,6 @@
 //! A directory as a proposal (`propose --from DIR`): what differs in it from the parent's tree becomes edits.
 
-use super::error::{Error, Result};
+use super::error::{During, Error, Result};
 use super::rules::{LARGEST_FILE, MOST_FILES, Rules};
 use super::store::{LINK_MODE, Leaf, Store};
 use crate::beneath;
@@ -19,16 +19,7 @@ impl Store {
     /// text that is not UTF-8, and files missing that must not be removed.
     pub fn edits_from_dir(&self, tree: &str, dir: &Path, rules: &Rules) -> Result<Vec<Edit>> {
         let refuse = |reason: String| Error::NotAProposal { path: dir.to_owned(), reason };
-        if !dir.is_dir() {
-            return Err(refuse("it is not a directory".into()));
-        }
-        let leaves: BTreeMap<String, Leaf> = self.leaves(tree)?.into_iter().map(|l| (l.path.clone(), l)).collect();
-        let mut edits = BTreeMap::new();
-        for leaf in leaves.values() {
-            if let Some(edit) = compare(dir, leaf, rules).map_err(|e| e.into_error(dir))? {
-                edits.insert(leaf.path.clone(), edit);
-            }
-        }
+        let (leaves, mut edits) = self.changed_in(tree, dir, rules)?;
         let forbidden: Vec<&String> = edits
             .iter()
             .filter(|(path, edit)| matches!(edit, Edit::Delete { .. }) && rules.check(path, true).is_err())
@@ -44,8 +35,7 @@ impl Store {
             if leaves.contains_key(&path) || rules.is_hidden(&path) {
                 continue;
             }
-            let content = bytes(dir, &path).and_then(|bytes| text(&path, bytes)).map_err(|e| e.into_error(dir))?;
-            edits.insert(path.clone(), Edit::Write { path, content });
+            keep(&mut edits, written(dir, &path).map_err(|e| e.into_error(dir))?);
         }
         if edits.is_empty() {
             return Err(refuse("nothing in it differs from the parent's tree: edit a file in it first".into()));
@@ -55,6 +45,55 @@ impl Store {
         }
         Ok(edits.into_values().collect())
     }
+
+    /// The same of a directory in which a program worked on the tree: nothing changed is no error, and new files that may not be added
+    /// (notes, caches, files of the evaluator's name) are left out and told. Files of the tree that may not be changed are edits
+    /// like others: who applies them refuses them. Errors: as `edits_from_dir`.
+    pub fn work_in_dir(&self, tree: &str, dir: &Path, rules: &Rules) -> Result<Worked> {
+        let (leaves, mut edits) = self.changed_in(tree, dir, rules)?;
+        let mut left_out = Vec::new();
+        for path in new_files(dir).map_err(|e| e.into_error(dir))? {
+            if leaves.contains_key(&path) {
+                continue;
+            }
+            if let Err(failure) = rules.check(&path, false) {
+                left_out.push((path, failure.detail));
+                continue;
+            }
+            keep(&mut edits, written(dir, &path).map_err(|e| e.into_error(dir))?);
+        }
+        if edits.len() > MOST_FILES {
+            let reason = format!("{} files differ; at most {MOST_FILES} are allowed", edits.len());
+            return Err(Error::NotAProposal { path: dir.to_owned(), reason });
+        }
+        Ok(Worked { edits: edits.into_values().collect(), left_out })
+    }
+
+    /// What became of the tree's own files: the leaves, and an edit for each that differs.
+    fn changed_in(&self, tree: &str, dir: &Path, rules: &Rules) -> Result<(BTreeMap<String, Leaf>, BTreeMap<String, Edit>)> {
+        if !dir.is_dir() {
+            return Err(Error::NotAProposal { path: dir.to_owned(), reason: "it is not a directory".into() });
+        }
+        let leaves: BTreeMap<String, Leaf> = self.leaves(tree)?.into_iter().map(|l| (l.path.clone(), l)).collect();
+        let odb = self.repo.odb().during("opening the object database")?;
+        let mut edits = BTreeMap::new();
+        for leaf in leaves.values() {
+            let size = || odb.read_header(leaf.oid).map_or(0, |(size, _)| size);
+            if let Some(edit) = compare(dir, leaf, rules, size).map_err(|e| e.into_error(dir))? {
+                keep(&mut edits, edit);
+            }
+        }
+        Ok((leaves, edits))
+    }
+}
+
+/// What a program did to a tree.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Worked {
+    /// In the order of paths.
+    pub edits: Vec<Edit>,
+    /// New files that may not be added, with the reason of each.
+    pub left_out: Vec<(String, String)>,
 }
 
 /// A reason to refuse, or a failure of the file system.
@@ -72,8 +111,27 @@ impl Bad {
     }
 }
 
-/// The edit that makes the tree's file what the directory has, if they differ.
-fn compare(dir: &Path, leaf: &Leaf, rules: &Rules) -> std::result::Result<Option<Edit>, Bad> {
+/// Files beyond those that are allowed are counted and not held: nobody takes them, and a stranger may have made thousands.
+fn keep(edits: &mut BTreeMap<String, Edit>, edit: Edit) {
+    let full = edits.len() >= MOST_FILES;
+    let (path, edit) = match edit {
+        Edit::Write { path, .. } if full => (path.clone(), Edit::Write { path, content: String::new() }),
+        Edit::Write { path, content } => (path.clone(), Edit::Write { path, content }),
+        Edit::Delete { path } => (path.clone(), Edit::Delete { path }),
+        // Directories become neither.
+        Edit::Replace { .. } | Edit::Patch { .. } => return,
+    };
+    edits.insert(path, edit);
+}
+
+/// A new file as an edit.
+fn written(dir: &Path, path: &str) -> std::result::Result<Edit, Bad> {
+    let content = bytes(dir, path, LARGEST_FILE).and_then(|bytes| text(path, bytes))?;
+    Ok(Edit::Write { path: path.to_owned(), content })
+}
+
+/// The edit that makes the tree's file what the directory has, if they differ. `size` is that of the tree's.
+fn compare(dir: &Path, leaf: &Leaf, rules: &Rules, size: impl FnOnce() -> usize) -> std::result::Result<Option<Edit>, Bad> {
     let file = dir.join(&leaf.path);
     let path = leaf.path.clone();
     let Ok(meta) = file.symlink_metadata() else {
@@ -91,7 +149,8 @@ fn compare(dir: &Path, leaf: &Leaf, rules: &Rules) -> std::result::Result<Option
     if meta.is_dir() {
         return Ok(Some(Edit::Delete { path }));
     }
-    let bytes = bytes(dir, &path)?;
+    let most = if meta.len() > LARGEST_FILE as u64 { size().max(LARGEST_FILE) } else { LARGEST_FILE };
+    let bytes = bytes(dir, &path, most)?;
     let oid =
         Oid::hash_object(ObjectType::Blob, &bytes).map_err(|source| Bad::Error(Error::Git { what: format!("reading {path}"), source }))?;
     if oid == leaf.oid {
@@ -101,12 +160,13 @@ fn compare(dir: &Path, leaf: &Leaf, rules: &Rules) -> std::result::Result<Option
 }
 
 /// The content of a plain file. Whoever wrote the directory may still do so: what is read is what was looked at, and no link is followed,
-/// be it at the end or on the way.
-fn bytes(dir: &Path, path: &str) -> std::result::Result<Vec<u8>, Bad> {
+/// be it at the end or on the way. A file with more than `most` bytes is not held: one full of holes costs its author nothing.
+fn bytes(dir: &Path, path: &str, most: usize) -> std::result::Result<Vec<u8>, Bad> {
     use rustix::io::Errno;
     let shown = Safe::line(path);
     let mut out = Vec::new();
-    match beneath::file(dir, Path::new(path)).and_then(|mut file| file.read_to_end(&mut out)) {
+    match beneath::file(dir, Path::new(path)).and_then(|file| file.take(most as u64 + 1).read_to_end(&mut out)) {
+        Ok(_) if out.len() > most => Err(Bad::Reason(format!("`{shown}` is larger than {LARGEST_FILE} bytes, which are allowed"))),
         Ok(_) => Ok(out),
         Err(e) if matches!(Errno::from_io_error(&e), Some(Errno::LOOP | Errno::XDEV)) => {
             Err(Bad::Reason(format!("`{shown}` is, or lies behind, a symbolic link; proposals hold plain files only")))

@@ -23,6 +23,12 @@ pub struct RulesSpec {
     pub max_changed_lines: Option<u32>,
 }
 
+/// The first of these patterns that covers a path, which is relative to the tree's root; a directory covers what lies in it.
+/// Errors: `BadGlob`.
+pub fn covering(patterns: &[String], path: &str) -> Result<Option<String>> {
+    Ok(Patterns::new(patterns)?.matching(path).map(str::to_owned))
+}
+
 /// The rules, compiled.
 #[derive(Debug, Clone)]
 pub struct Rules {

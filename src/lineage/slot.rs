@@ -64,8 +64,12 @@ impl Slot {
     /// Makes the directory equal to the tree. No process may be using it. `keep` are globs relative to its root.
     pub fn prepare(&self, store: &Store, tree: &str, keep: &[String]) -> Result<Prepared> {
         let keep = Patterns::new(keep)?;
-        let leaves = store.leaves(tree)?;
-        let state = State::load(&self.dir);
+        // Both are long lists in a large repository.
+        let (leaves, state) = std::thread::scope(|scope| {
+            let state = scope.spawn(|| State::load(&self.dir));
+            (store.leaves(tree), state.join().unwrap_or_default())
+        });
+        let leaves = leaves?;
         let root = fs::open_root(&self.dir).on_path("opening the slot", &self.dir)?;
         fs::take_over(root.as_fd(), self.owner).on_path("giving away", &self.dir)?;
         let record = Vec::with_capacity(leaves.len());

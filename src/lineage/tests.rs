@@ -265,6 +265,9 @@ fn a_directory_becomes_edits() {
             Edit::Write { path: "train.py".into(), content: "lr = 2\n".into() },
         ]
     );
+    let work = store.work_in_dir(&tree, &from, &open_rules()).unwrap();
+    assert_eq!(work.edits, edits);
+    assert_eq!(work.left_out.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["evaluate.py"], "{work:?}");
     let applied = store.apply(&tree, &edits, &open_rules()).unwrap();
     assert_eq!(applied.changed, ["models/a.py", "models/b.py", "train.py"]);
     fs::remove_file(from.join("protected.py")).unwrap();
@@ -275,4 +278,13 @@ fn a_directory_becomes_edits() {
     fs::remove_file(from.join("models/c.py")).unwrap();
     fs::write(from.join("models/c.py"), [0xff, 0xfe]).unwrap();
     refused("not UTF-8");
+    // Holes cost nobody anything: neither a new file nor a changed one of that size is read.
+    for path in ["models/c.py", "train.py"] {
+        fs::File::create(from.join(path)).unwrap().set_len(1 << 40).unwrap();
+        refused("is larger than 1000000 bytes");
+    }
+    fs::remove_file(from.join("models/c.py")).unwrap();
+    put(&from, "train.py", "lr = 1\n");
+    (0..rules::MOST_FILES + 3).for_each(|n| put(&from, &format!("models/n{n}.py"), "n\n"));
+    refused("205 files differ");
 }

@@ -35,6 +35,8 @@ pub fn environment(plan: &EnvPlan) -> BTreeMap<String, String> {
     let mut env = base(&plan.path, &plan.home, &plan.tmp);
     env.insert("CUDA_VISIBLE_DEVICES".into(), plan.gpus.join(","));
     env.insert("CUDA_DEVICE_ORDER".into(), "PCI_BUS_ID".into());
+    // Who sets one of them means them all: a library that reads its own first would start more threads than were asked for.
+    let threads = plan.task.get("OMP_NUM_THREADS").unwrap_or(&threads);
     for name in ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"] {
         env.insert(name.into(), threads.clone());
     }
@@ -99,7 +101,7 @@ mod tests {
             ("PATH", "/setup/bin:/bin"),
             ("CUDA_VISIBLE_DEVICES", "GPU-a,GPU-b"),
             ("OMP_NUM_THREADS", "1"),
-            ("MKL_NUM_THREADS", "4"),
+            ("MKL_NUM_THREADS", "1"),
             ("SEED", "7"),
             ("TRIALDECK_SEED", "7"),
             ("TRIALDECK_PUBLIC", "/evaluator/public"),

@@ -12,6 +12,7 @@ pub mod evidence;
 mod executor;
 pub mod interpreter;
 mod local;
+pub mod packages;
 mod process;
 pub mod sandbox;
 pub mod setup;

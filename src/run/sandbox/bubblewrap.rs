@@ -78,11 +78,19 @@ fn arguments(cwd: &Path, sandbox: &Sandbox, own: &Path, plan: i32) -> Vec<OsStri
         let path = Path::new(name);
         match path.read_link() {
             Ok(target) => put(&[&"--symlink", &target, &name]),
-            Err(_) if path.is_dir() => put(&[&"--ro-bind", &name, &name]),
+            Err(_) if path.is_dir() => {
+                for dir in above(path) {
+                    put(&[&"--perms", &"0755", &"--dir", &dir]);
+                }
+                put(&[&"--ro-bind", &name, &name]);
+            }
             Err(_) => {}
         }
     }
     for path in system::settings(sandbox.network) {
+        for dir in above(&path) {
+            put(&[&"--perms", &"0755", &"--dir", &dir]);
+        }
         put(&[&"--ro-bind", &real(&path), &path]);
     }
     put(&[&"--proc", &"/proc", &"--dev", &"/dev", &"--ro-bind", &"/sys", &"/sys"]);
@@ -98,9 +106,7 @@ fn arguments(cwd: &Path, sandbox: &Sandbox, own: &Path, plan: i32) -> Vec<OsStri
         let mut paths: Vec<&PathBuf> = paths.iter().collect();
         paths.sort();
         for path in paths.into_iter().filter(|p| !super::of_system(p)) {
-            // Left to itself it makes directories above a place that are its own user's alone.
-            let above: Vec<&Path> = path.ancestors().skip(1).filter(|dir| dir.parent().is_some()).collect();
-            for dir in above.into_iter().rev() {
+            for dir in above(path) {
                 put(&[&"--perms", &"0755", &"--dir", &dir]);
             }
             put(&[&word, &real(path), path]);
@@ -108,6 +114,14 @@ fn arguments(cwd: &Path, sandbox: &Sandbox, own: &Path, plan: i32) -> Vec<OsStri
     }
     put(&[&"--ro-bind-data", &plan.to_string(), &PLAN, &"--chdir", &cwd]);
     all
+}
+
+/// The directories above a place, the highest first. Left to itself bubblewrap makes them its own user's alone, and nothing below
+/// them could be reached: not the certificates, not the links of `/etc/alternatives`.
+fn above(path: &Path) -> Vec<&Path> {
+    let mut dirs: Vec<&Path> = path.ancestors().skip(1).filter(|dir| dir.parent().is_some()).collect();
+    dirs.reverse();
+    dirs
 }
 
 fn real(path: &Path) -> PathBuf {
@@ -139,6 +153,7 @@ mod tests {
         assert!(at("--dev /dev") < at("--dev-bind-try /dev/nvidia0"));
         assert!(at("--ro-bind-try /data /data") < at("--ro-bind-try /data/b /data/b"));
         assert!(at("--ro-bind-try /data/b /data/b") < at("--bind /data/work /data/work"));
+        assert!(at("--perms 0755 --dir /etc ") < at(" /etc/passwd"));
         assert!(at("--size 1048576 --perms 1777 --tmpfs /dev/shm") < at("--chdir /data/work"));
         assert!(!all.contains("/usr/share/x") && !all.contains("--unshare-user") && all.contains("--unshare-net"));
         assert!(all.ends_with("--ro-bind-data 7 /run/trialdeck/plan --chdir /data/work"));

@@ -21,10 +21,7 @@ pub(in crate::run) struct Group {
 impl Group {
     /// Makes the group of this name with these limits; none where that cannot be.
     pub(in crate::run) fn make(name: &str, memory_bytes: Option<u64>, processes: u32) -> Option<Self> {
-        let root =
-            ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(Path::new).into_iter().find(|r| r.join("cgroup.controllers").is_file())?;
-        let text = fs::read_to_string("/proc/self/cgroup").ok()?;
-        let own = root.join(own_path(&text)?);
+        let (root, own) = own()?;
         let beside = if own == root { root } else { own.parent()? };
         let dir = beside.join(format!("trialdeck-{name}"));
         fs::create_dir(&dir).or_else(|e| if e.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(e) }).ok()?;
@@ -45,6 +42,15 @@ impl Group {
         Some(group)
     }
 
+    /// Has the kernel make ready for a process to change its group, by a change that changes nothing. The first such change in a
+    /// while waits some 10 ms for all processors to take notice (RCU), those that follow do not: who will move soon asks for it
+    /// now, beside other work.
+    pub(in crate::run) fn expect() {
+        if let Some((_, own)) = own() {
+            let _ = fs::write(own.join("cgroup.procs"), "0");
+        }
+    }
+
     /// The file to which a process writes `0` to be in the group.
     pub(in crate::run) fn door(&self) -> PathBuf {
         self.dir.join("cgroup.procs")
@@ -63,6 +69,13 @@ impl Group {
             }
         }
     }
+}
+
+/// The root of version 2, and our own group below it.
+fn own() -> Option<(&'static Path, PathBuf)> {
+    let root = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(Path::new).into_iter().find(|r| r.join("cgroup.controllers").is_file())?;
+    let text = fs::read_to_string("/proc/self/cgroup").ok()?;
+    Some((root, root.join(own_path(&text)?)))
 }
 
 /// The group of a process, from its `/proc/PID/cgroup`, relative to the root of version 2.

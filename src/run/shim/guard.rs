@@ -35,6 +35,9 @@ pub(super) fn run(dir: &Path) -> i32 {
         }
     }
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+    if durable::read_json::<Spec>(&dir.join(names::SPEC)).is_some_and(|spec| spec.sandbox.is_some()) {
+        std::thread::spawn(sandbox::Group::expect);
+    }
     let began = boottime();
     let spawned = Command::new(own_program())
         .arg0("trialdeck")

@@ -77,14 +77,15 @@ fn supervise(dir: &Path, asked_to_end: &AtomicBool) -> io::Result<()> {
     };
     // What a run before this one left, if both of its supervisors were killed.
     let user = spec.sandbox.as_ref().and_then(|s| s.user);
-    if let Some(user) = user {
-        sandbox::end_leftovers(user);
-    }
+    let leftovers = user.map(|user| thread::spawn(move || sandbox::end_leftovers(user)));
     let group = spec.sandbox.as_ref().and_then(|s| sandbox::Group::make(&local::mark(dir), spec.memory_bytes, s.processes));
     let counters = Counters::new(spec.output_bytes.unwrap_or(u64::MAX).max(budget::LOG_FLOOR));
     let captures = [Stream::Stdout, Stream::Stderr].map(|s| Capture::create(dir, s, Caps::USUAL, counters.clone()));
     let files = limits::Files::watch(&spec);
-    let (oom_before, begin) = (process::oom_kills(), boottime());
+    let oom_before = process::oom_kills();
+    // Whatever they are, they are gone before the command of the same user starts.
+    let _ = leftovers.map(thread::JoinHandle::join);
+    let begin = boottime();
     let mut child = match start(dir, &spec, group.as_ref()) {
         Ok(child) => child,
         Err(failure) => {
