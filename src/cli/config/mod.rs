@@ -3,6 +3,7 @@
 //! `read` is pure and understands a text, `find` knows where the file lies, `table` shows what holds, `template` is the file
 //! that `doctor --init` writes. A broken file stops `run` alone: everyone else is warned and goes on with what is right in it.
 
+mod commands;
 mod find;
 mod models;
 mod read;
@@ -12,9 +13,11 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+pub(super) use commands::Command;
 pub(super) use find::{Source, init};
-pub(super) use models::{Header, Key, Model};
+pub(super) use models::{Api, Header, Key, Model};
 pub(super) use read::{Colour, UserFile};
+pub(super) use secrets::named as names_a_key;
 pub(super) use table::{Row, rows};
 
 use super::{Failure, say};
@@ -88,6 +91,11 @@ impl Trouble {
             Self::Problems(problems) => problems.render(colour),
         }
     }
+}
+
+/// Where the user's file lies, or would: prompts lie beside it.
+pub(super) fn dir() -> Option<PathBuf> {
+    find::Source::find()?.path.parent().map(std::path::Path::to_owned)
 }
 
 /// Set once, before anything is looked up; never changed.

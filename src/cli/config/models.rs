@@ -1,10 +1,11 @@
 //! `[[model]]`: a model server and how to ask it. Pure.
 //!
-//! Read and checked for `doctor`; no proposer uses it before agents are built. Nothing here holds a key.
+//! Read and checked here; `cli::models` makes endpoints of it. Nothing here holds a key.
 
 use super::secrets;
+use crate::propose::llm::ToolStyle;
 use crate::task::{Section, Spot, Walk};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 use toml::{Spanned, de::DeValue};
 
 /// The keys of `[[model]]`.
@@ -19,6 +20,8 @@ pub(super) const KEYS: &[&str] = &[
     "reasoning_effort",
     "max_tokens",
     "context",
+    "tools",
+    "idle",
     "prices",
     "headers",
     "body",
@@ -48,6 +51,10 @@ pub(crate) struct Model {
     pub(crate) max_tokens: Option<u32>,
     /// Tokens that the model can take in.
     pub(crate) context: Option<u32>,
+    /// How tools are offered.
+    pub(crate) tools: ToolStyle,
+    /// How long it may be silent.
+    pub(crate) idle: Option<Duration>,
     /// What it costs.
     pub(crate) prices: Option<Prices>,
     /// Added to every request.
@@ -126,6 +133,7 @@ pub(super) fn models(sections: &[Section<'_>]) -> Vec<Model> {
 
 fn one(section: &Section<'_>) -> Model {
     const APIS: &[(&str, Api)] = &[("chat", Api::Chat), ("responses", Api::Responses)];
+    const TOOLS: &[(&str, ToolStyle)] = &[("auto", ToolStyle::Auto), ("native", ToolStyle::Native), ("text", ToolStyle::Text)];
     const EFFORTS: &[(&str, &str)] = &[
         ("none", "none"),
         ("minimal", "minimal"),
@@ -154,6 +162,8 @@ fn one(section: &Section<'_>) -> Model {
         reasoning_effort: section.word("reasoning_effort", EFFORTS),
         max_tokens: section.whole("max_tokens", 1, "8192"),
         context: section.whole("context", 1, "131072"),
+        tools: section.word("tools", TOOLS).unwrap_or(ToolStyle::Auto),
+        idle: section.duration("idle", "\"5m\""),
         prices: prices(section),
         headers: headers(section),
         body: body(section),

@@ -2,8 +2,8 @@
 //!
 //! What is wrong is left out, the rest holds. Tested by tables of broken files and by arbitrary text in `tests`.
 
-use super::{At, models, secrets};
-use crate::cli::create;
+use super::{At, commands, models, secrets};
+use crate::cli::{create, proposers};
 use crate::model::{Autonomy, PolicyName};
 use crate::task::{self, Problem, Problems, Root, Section, Vocabulary, Walk, nearest_word};
 use crate::tui::{Bell, Theme};
@@ -14,10 +14,12 @@ pub(super) const WORDS: Vocabulary = Vocabulary {
         ("studies", &["dir"]),
         ("run", &["policy", "proposer", "autonomy", "slots", "isolation"]),
         ("ui", &["theme", "colour", "editor", "bell", "mouse"]),
+        ("agents", &["tokens_per_proposal", "usd_per_proposal"]),
         ("model", models::KEYS),
+        ("command", commands::KEYS),
     ],
-    lists: &["model"],
-    usual: &["studies", "run", "ui"],
+    lists: &["model", "command"],
+    usual: &["studies", "run", "ui", "agents"],
 };
 
 /// When colours are used.
@@ -61,6 +63,11 @@ pub(crate) struct UserFile {
     pub(crate) bell: Option<At<Bell>>,
     pub(crate) mouse: Option<At<bool>>,
     pub(crate) models: Vec<models::Model>,
+    pub(crate) commands: Vec<commands::Command>,
+    /// Tokens of one proposal at most.
+    pub(crate) tokens_per_proposal: Option<At<u32>>,
+    /// US dollars of one proposal at most.
+    pub(crate) usd_per_proposal: Option<At<f64>>,
 }
 
 /// Reads a text. `file_name` is for the messages only.
@@ -105,7 +112,11 @@ fn user_file(root: &Root<'_>) -> UserFile {
     if let Some(section) = root.section("ui") {
         ui(&section, &mut file);
     }
+    if let Some(section) = root.section("agents") {
+        agents(&section, &mut file);
+    }
     file.models = models::models(&root.sections("model"));
+    file.commands = commands::commands(&root.sections("command"));
     file
 }
 
@@ -129,15 +140,21 @@ fn run(section: &Section<'_>, file: &mut UserFile) {
     const AUTONOMY: &[(&str, Autonomy)] = &[("ask", Autonomy::Ask), ("ask-risky", Autonomy::AskRisky), ("auto", Autonomy::Auto)];
     const TIERS: &[(&str, &str)] = &[("none", "none"), ("A", "A"), ("B", "B"), ("C", "C"), ("D", "D"), ("E", "E")];
     file.policy = at(section, "policy", section.word("policy", POLICIES));
-    file.proposers = at(section, "proposer", proposers(section));
+    file.proposers = at(section, "proposer", named_proposers(section));
     file.autonomy = at(section, "autonomy", section.word("autonomy", AUTONOMY));
     file.slots = at(section, "slots", section.whole("slots", 1, "2"));
     file.isolation = at(section, "isolation", section.word("isolation", TIERS).map(str::to_owned));
 }
 
-fn proposers(section: &Section<'_>) -> Option<Vec<String>> {
+fn named_proposers(section: &Section<'_>) -> Option<Vec<String>> {
     let spot = section.text("proposer", "\"tpe\"")?;
-    let names: Vec<String> = spot.value.split('+').map(|n| n.trim().to_owned()).collect();
+    let names = match proposers::split(&spot.value) {
+        Ok(names) => names,
+        Err(message) => {
+            section.walk.problem(spot.span, message, "write proposer = \"tpe\"".to_owned());
+            return None;
+        }
+    };
     for name in names.iter().filter(|n| *n != "agents") {
         if let Err(failure) = create::proposers(Some(name)) {
             let near = nearest_word(name, ["tpe", "random", "researcher", "agents"]);
@@ -157,6 +174,18 @@ fn ui(section: &Section<'_>, file: &mut UserFile) {
     file.editor = at(section, "editor", editor(section));
     file.bell = at(section, "bell", section.word("bell", BELLS));
     file.mouse = at(section, "mouse", section.flag("mouse"));
+}
+
+fn agents(section: &Section<'_>, file: &mut UserFile) {
+    file.tokens_per_proposal = at(section, "tokens_per_proposal", section.whole("tokens_per_proposal", 1000, "500000"));
+    let usd = section.number("usd_per_proposal", "0.5").and_then(|n| {
+        if n.value > 0.0 {
+            return Some(n.value);
+        }
+        section.walk.problem(n.span, "`usd_per_proposal` must be positive", "leave it out for no limit".to_owned());
+        None
+    });
+    file.usd_per_proposal = at(section, "usd_per_proposal", usd);
 }
 
 fn theme(section: &Section<'_>) -> Option<String> {

@@ -15,7 +15,7 @@ const LOOKS: [&str; 10] = ["sk-", "sk_", "gsk_", "hf_", "xai-", "ghp_", "github_
 const SHORTEST: usize = 12;
 
 /// Whether a name is one under which a key would stand: `key`, `api-key`, `x-api-key`, `Authorization`.
-pub(super) fn named(name: &str) -> bool {
+pub(in crate::cli) fn named(name: &str) -> bool {
     let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
     let plain = plain.strip_prefix('x').unwrap_or(&plain);
     NAMES.contains(&plain)

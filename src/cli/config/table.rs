@@ -4,6 +4,7 @@ use super::{At, Config, Header, Key, Model, Origin};
 use crate::cli::args::Studies;
 use crate::cli::host;
 use crate::model::{Autonomy, NoisePlan, PolicyName};
+use crate::propose::llm::ToolStyle;
 use crate::run::slots;
 use crate::task::{self, Found};
 use serde::Serialize;
@@ -76,7 +77,7 @@ pub(crate) fn rows(config: &Config, choice: &Studies, task: Option<&Found>) -> V
     let file = &config.file;
     let mut rows = vec![studies(choice)];
     rows.push(plain("run.policy", &file.policy, |p| p.word().into(), PolicyName::Hillclimb.word().into()));
-    rows.push(plain("run.proposer", &file.proposers, |p| p.join("+"), "tpe".into()));
+    rows.push(plain("run.proposer", &file.proposers, |p| p.join("+"), if file.models.is_empty() { "tpe".into() } else { "agents".into() }));
     rows.push(plain(
         "run.autonomy",
         &file.autonomy,
@@ -95,6 +96,10 @@ pub(crate) fn rows(config: &Config, choice: &Studies, task: Option<&Found>) -> V
     });
     rows.push(plain("ui.bell", &file.bell, |b| b.word().into(), crate::tui::Bell::default().word().into()));
     rows.push(plain("ui.mouse", &file.mouse, bool::to_string, "true".into()));
+    let tokens = crate::cli::agents::TOKENS_PER_PROPOSAL.to_string();
+    rows.push(plain("agents.tokens_per_proposal", &file.tokens_per_proposal, u32::to_string, tokens));
+    rows.push(plain("agents.usd_per_proposal", &file.usd_per_proposal, f64::to_string, "unlimited".into()));
+    rows.extend(file.commands.iter().map(|c| Row::new(&format!("command.{}", c.name), c.run.clone(), Origin::File(c.line))));
     rows.extend(file.models.iter().map(|m| Row::new(&format!("model.{}", m.name), about(m), Origin::File(m.line))));
     rows.extend(task.into_iter().flat_map(of_task));
     rows
@@ -139,6 +144,12 @@ fn about(model: &Model) -> String {
     more.extend(model.reasoning_effort.map(|e| format!("effort {e}")));
     more.extend(model.max_tokens.map(|n| format!("max {n}")));
     more.extend(model.context.map(|n| format!("context {n}")));
+    more.extend(match model.tools {
+        ToolStyle::Auto => None,
+        ToolStyle::Native => Some("tools native".to_owned()),
+        ToolStyle::Text => Some("tools in words".to_owned()),
+    });
+    more.extend(model.idle.map(|d| format!("idle {}", crate::headless::span(d.as_secs_f64()))));
     more.extend(model.prices.map(|p| {
         let cached = p.cached_input.map(|c| format!("/{c}")).unwrap_or_default();
         format!("USD {}{cached}/{} a million tokens", p.input, p.output)

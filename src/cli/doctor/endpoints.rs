@@ -11,7 +11,7 @@ pub(super) fn endpoints(config: &Config) -> Vec<Finding> {
         return vec![Finding::info("models", format!("none configured: knob samplers and you propose{lies}"))];
     }
     let mut findings: Vec<Finding> = models.iter().map(|m| endpoint(m, &|name| host::set(name).is_some())).collect();
-    findings.push(Finding::info("use", "none yet: agents are not built, `run` uses tpe; nothing was called"));
+    findings.push(Finding::info("use", "agents speak through them; nothing was called here, `trialdeck models` tries them"));
     findings
 }
 

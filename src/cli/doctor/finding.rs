@@ -7,7 +7,7 @@ use serde::Serialize;
 /// How a finding is to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Level {
+pub(in crate::cli) enum Level {
     /// Nothing to do.
     Ok,
     /// A fact that is neither good nor bad.
@@ -20,60 +20,60 @@ pub(super) enum Level {
 
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Finding {
+pub(in crate::cli) struct Finding {
     #[serde(skip)]
-    pub(super) group: &'static str,
-    pub(super) what: String,
-    pub(super) level: Level,
+    pub(in crate::cli) group: &'static str,
+    pub(in crate::cli) what: String,
+    pub(in crate::cli) level: Level,
     /// In a few words.
-    pub(super) found: String,
+    pub(in crate::cli) found: String,
     /// What follows from it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) means: Option<String>,
+    pub(in crate::cli) means: Option<String>,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) mend: Option<String>,
+    pub(in crate::cli) mend: Option<String>,
 }
 
 impl Finding {
-    pub(super) fn new(what: &str, level: Level, found: impl Into<String>) -> Self {
+    pub(in crate::cli) fn new(what: &str, level: Level, found: impl Into<String>) -> Self {
         Self { group: "", what: what.to_owned(), level, found: found.into(), means: None, mend: None }
     }
 
-    pub(super) fn ok(what: &str, found: impl Into<String>) -> Self {
+    pub(in crate::cli) fn ok(what: &str, found: impl Into<String>) -> Self {
         Self::new(what, Level::Ok, found)
     }
 
-    pub(super) fn info(what: &str, found: impl Into<String>) -> Self {
+    pub(in crate::cli) fn info(what: &str, found: impl Into<String>) -> Self {
         Self::new(what, Level::Info, found)
     }
 
-    pub(super) fn warn(what: &str, found: impl Into<String>) -> Self {
+    pub(in crate::cli) fn warn(what: &str, found: impl Into<String>) -> Self {
         Self::new(what, Level::Warn, found)
     }
 
-    pub(super) fn fail(what: &str, found: impl Into<String>) -> Self {
+    pub(in crate::cli) fn fail(what: &str, found: impl Into<String>) -> Self {
         Self::new(what, Level::Fail, found)
     }
 
-    pub(super) fn means(mut self, text: impl Into<String>) -> Self {
+    pub(in crate::cli) fn means(mut self, text: impl Into<String>) -> Self {
         self.means = Some(text.into());
         self
     }
 
-    pub(super) fn mend(mut self, text: impl Into<String>) -> Self {
+    pub(in crate::cli) fn mend(mut self, text: impl Into<String>) -> Self {
         self.mend = Some(text.into());
         self
     }
 }
 
 /// The findings of one heading.
-pub(super) fn under(group: &'static str, findings: impl IntoIterator<Item = Finding>) -> Vec<Finding> {
+pub(in crate::cli) fn under(group: &'static str, findings: impl IntoIterator<Item = Finding>) -> Vec<Finding> {
     findings.into_iter().map(|f| Finding { group, ..f }).collect()
 }
 
 /// Draws findings below their headings, wrapped to `width` columns.
-pub(super) fn draw(findings: &[Finding], width: usize, paint: Paint) -> String {
+pub(in crate::cli) fn draw(findings: &[Finding], width: usize, paint: Paint) -> String {
     let names = findings.iter().map(|f| Safe::line(&f.what).as_str().chars().count()).max().unwrap_or(0).min(24);
     let indent = 2 + 4 + 2 + names + 2;
     let room = width.min(120).saturating_sub(indent).max(24);
@@ -108,7 +108,7 @@ pub(super) fn draw(findings: &[Finding], width: usize, paint: Paint) -> String {
 }
 
 /// Breaks a text at its spaces; a word that is too long stands alone.
-pub(super) fn wrap(text: &str, room: usize) -> Vec<String> {
+pub(in crate::cli) fn wrap(text: &str, room: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let Some(line) = lines.last_mut() else { break };
