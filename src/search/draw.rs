@@ -13,6 +13,8 @@ pub mod stream {
     pub const PROPOSER: u64 = 2;
     /// Seeds of runs.
     pub const RUN: u64 = 3;
+    /// Which specialist is asked.
+    pub const ARM: u64 = 4;
 }
 
 /// The random number that belongs to a study's seed, a counter and a stream. Each part is mixed in turn, so neighbours

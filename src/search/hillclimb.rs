@@ -3,11 +3,11 @@
 use super::{Choice, named};
 use crate::model::{Operator, Study, TrialId};
 
-/// Extends the incumbent; where a person pruned it, its nearest ancestor that was not pruned.
+/// Extends the incumbent; where a person pruned it, its nearest ancestor that works and was not pruned.
 pub(super) fn choose(study: &Study) -> Choice {
     let (mut id, mut pruned) = (study.incumbent, false);
     // A parent always has a smaller number, so this ends.
-    while let Some(trial) = study.trial(id).filter(|t| t.pruned) {
+    while let Some(trial) = study.trial(id).filter(|t| t.pruned || (pruned && t.failure.is_some())) {
         let Some(parent) = trial.parents.first().copied().filter(|p| *p < id) else { break };
         (id, pruned) = (parent, true);
     }

@@ -45,7 +45,7 @@ fn propose(study: &mut Study, parent: u32, operator: Operator) -> TrialId {
 fn ask(study: &mut Study, parent: u32, operator: Operator) -> ProposalId {
     let proposal = study.next_proposal();
     let (parents, decision) = (vec![TrialId(parent)], study.decisions);
-    tell(study, Event::ProposalAsked { proposal, proposer: "p".into(), parents, operator, decision });
+    tell(study, Event::ProposalAsked { proposal, proposer: "p".into(), parents, operator, decision, assignment: None });
     proposal
 }
 

@@ -2,8 +2,8 @@
 
 use super::reports;
 use crate::model::{
-    Decision, Draft, Event, KnobValue, Limits, Millis, Operator, Proposal, ProposalId, Reviewer, RunPhase, SettingsChange, Status, Study,
-    StudyState, Trial, TrialId, Verdict, number::short,
+    Decision, Draft, Event, Favour, KnobValue, Limits, Millis, Operator, Proposal, ProposalId, Reviewer, RunPhase, SettingsChange, Status,
+    Study, StudyState, Trial, TrialId, Verdict, number::short,
 };
 use crate::protocol::{Ack, Command};
 
@@ -13,6 +13,10 @@ const UNDO_SECS: f64 = 10.0;
 const LONGEST_NAME: usize = 120;
 /// Bytes of the knobs that a client names.
 const LARGEST_KNOBS: usize = 1500;
+/// Bytes of what a person says to agents; quotes and ends of lines are two letters in a fact.
+const LONGEST_WORDS: usize = 1500;
+/// Patterns of paths that may be forbidden at a time.
+const MOST_FORBIDDEN: usize = 100;
 
 type Taken = Result<(Vec<Event>, Ack), String>;
 
@@ -29,16 +33,23 @@ pub(super) fn take(study: &Study, command: Command, now: Millis) -> Taken {
                 by: Reviewer::Human,
                 reason: Some("edited".into()),
                 accepted,
+                hypothesis: None,
+                expected: None,
             };
             about(study, trial, vec![event])
         }
-        Command::Revise { proposal, .. } => {
-            let trial = find(study, proposal)?;
-            Err(format!(
-                "{proposal} comes from {}, which cannot be asked for a new revision: edit it, veto it, or propose your own",
-                trial.proposer
-            ))
+        Command::Revise { proposal, comment } => revise(study, proposal, &comment),
+        Command::Idea { text, parent, to } => {
+            if study.is_over() || study.stopping.is_some() {
+                return Err(format!("the study is {}; go on with `trialdeck resume`", ended(study)));
+            }
+            let text = spoken(&text, "the idea")?;
+            let (event, id) = super::agents::pitched(study, text, parent, to)?;
+            Ok((vec![event], Ack { seq: study.seq, trial: None, proposal: Some(id) }))
         }
+        Command::Favour { favour } => favoured(study, favour),
+        Command::Forbid { glob, on } => forbid(study, &glob, on),
+        Command::Proposers { proposers } => proposing(study, proposers),
         Command::Undo { proposal } => undo(study, proposal, now),
         Command::Propose { parent, proposer, draft, accepted } => {
             if study.is_over() {
@@ -63,6 +74,8 @@ pub(super) fn take(study: &Study, command: Command, now: Millis) -> Taken {
                 requested: false,
                 trial: None,
                 failed: None,
+                assignment: None,
+                spend: Default::default(),
             };
             let event = reports::proposed(study, &request, &draft, accepted, study.seq);
             let ack = Ack { seq: study.seq, trial: Some(study.next_trial()), proposal: Some(id) };
@@ -102,10 +115,13 @@ pub(super) fn take(study: &Study, command: Command, now: Millis) -> Taken {
         }
         Command::Autonomy { mode } => change(study, SettingsChange::Autonomy { mode }),
         Command::LetPass { proposer } => change(study, SettingsChange::LetPass { proposer: name(&proposer, "proposer")? }),
-        Command::Steer { text, to } if to.as_ref().is_some_and(|to| name(to, "role").is_err()) || text.trim().is_empty() => {
-            Err("say something, to a role with a short name".into())
+        Command::Steer { text, to } => {
+            let text = spoken(&text, "the word to the agents")?;
+            if let Some(to) = &to {
+                super::agents::role(study, to)?;
+            }
+            plain(study, vec![Event::Steered { text, to }], None)
         }
-        Command::Steer { text, to } => plain(study, vec![Event::Steered { text: text.chars().take(2000).collect(), to }], None),
         Command::Pin { trial, on } => mark(study, trial, |_, pruned| (on, pruned && !on)),
         Command::Prune { trial, on } => mark(study, trial, |pinned, _| (pinned && !on, on)),
         Command::Extend { limits, beyond } => extend(study, limits, beyond),
@@ -138,6 +154,83 @@ fn sound(draft: &Draft) -> Result<(), String> {
         return Err(format!("the proposal names {} knobs of {knobs} bytes together; {LARGEST_KNOBS} are allowed", draft.knobs.len()));
     }
     Ok(())
+}
+
+/// What a person says to agents: cut to what fits in a fact, without control characters, of which JSON makes six letters.
+fn spoken(text: &str, what: &str) -> Result<String, String> {
+    let text: String = text.trim().chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect();
+    let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= LONGEST_WORDS).last();
+    match end.and_then(|end| text.get(..end)) {
+        Some(text) if !text.trim().is_empty() => Ok(text.to_owned()),
+        _ => Err(format!("{what} is empty: say what you want")),
+    }
+}
+
+fn ended(study: &Study) -> &'static str {
+    if study.is_over() { study.state.word() } else { "ending" }
+}
+
+/// Who asks for another revision says what to do better; who proposed it must be able to write one.
+fn revise(study: &Study, proposal: ProposalId, comment: &str) -> Taken {
+    let trial = find(study, proposal)?;
+    if !super::agents::is_agent(&trial.proposer) && !trial.proposer.starts_with("command/") {
+        return Err(format!(
+            "{proposal} comes from {}, which cannot be asked for a new revision: edit it, veto it, or propose your own",
+            trial.proposer
+        ));
+    }
+    let trial = waiting(study, proposal, None)?;
+    let reason = Some(spoken(comment, "the comment")?);
+    if study.is_over() || study.stopping.is_some() {
+        return Err(format!("the study is {}, so nobody writes a new revision; go on with `trialdeck resume`", ended(study)));
+    }
+    let tree = trial.tree.clone();
+    about(study, trial, vec![Event::Reviewed { trial: trial.id, by: Reviewer::Human, decision: Decision::Revise, reason, tree }])
+}
+
+/// A kind of agents must exist to be asked more or less often.
+fn favoured(study: &Study, favour: Favour) -> Taken {
+    let role = super::agents::role(study, &favour.role)?;
+    let agents = study.settings.agents.as_ref();
+    if let Some(model) = favour.model.as_ref().filter(|m| agents.is_none_or(|a| a.models.iter().all(|known| known.name != **m))) {
+        let names: Vec<&str> = agents.into_iter().flat_map(|a| &a.models).map(|m| m.name.as_str()).collect();
+        return Err(format!("there is no model `{model}` in this study; the models are {}", names.join(", ")));
+    }
+    if let Some(surface) = favour.surface.as_ref().filter(|s| !role.surfaces.contains(s)) {
+        let known = if role.surfaces.is_empty() { "all of the recipe at once".to_owned() } else { role.surfaces.join(", ") };
+        return Err(format!("{} does not work on `{surface}` but on {known}", role.name));
+    }
+    if !(favour.factor.is_finite() && (0.0..=1000.0).contains(&favour.factor)) {
+        return Err(format!("{} is no factor: name a number from 0 (never) to 1000", favour.factor));
+    }
+    change(study, SettingsChange::Favour { favour })
+}
+
+fn forbid(study: &Study, glob: &str, on: bool) -> Taken {
+    let glob = name(glob, "pattern")?;
+    if let Err(error) = globset::GlobBuilder::new(&glob).literal_separator(true).build() {
+        return Err(format!("`{glob}` is no pattern of paths: {}", error.kind()));
+    }
+    if !on && !study.forbidden.contains(&glob) {
+        let known: Vec<&str> = study.forbidden.iter().map(String::as_str).collect();
+        return Err(format!("`{glob}` is not forbidden; {}", if known.is_empty() { "nothing is".into() } else { known.join(", ") }));
+    }
+    if on && study.forbidden.len() >= MOST_FORBIDDEN {
+        return Err(format!("{MOST_FORBIDDEN} patterns are forbidden already; lift one with --off"));
+    }
+    if on == study.forbidden.contains(&glob) { nothing(study) } else { change(study, SettingsChange::Forbidden { glob, on }) }
+}
+
+fn proposing(study: &Study, proposers: Vec<String>) -> Taken {
+    if proposers.is_empty() || proposers.len() > 10 {
+        return Err("name one to ten proposers, joined by +".into());
+    }
+    let proposers: Vec<String> = proposers.iter().map(|p| name(p, "proposer")).collect::<Result<_, _>>()?;
+    let has_agents = study.settings.agents.as_ref().is_some_and(|a| !a.roles.is_empty() && !a.models.is_empty());
+    if proposers.iter().any(|p| p == super::agents::NAME) && !has_agents {
+        return Err("this study has no agents: start one with `trialdeck run TASK --proposer agents`".into());
+    }
+    if proposers == study.settings.proposers { nothing(study) } else { change(study, SettingsChange::Proposers { proposers }) }
 }
 
 fn plain(study: &Study, events: Vec<Event>, trial: Option<TrialId>) -> Taken {
@@ -204,6 +297,9 @@ fn find(study: &Study, proposal: ProposalId) -> Result<&Trial, String> {
 /// The node of a proposal that waits for review, with the tree that the client saw.
 fn waiting<'a>(study: &'a Study, proposal: ProposalId, tree: Option<&str>) -> Result<&'a Trial, String> {
     let trial = find(study, proposal)?;
+    if trial.status == Status::Proposed && trial.revise.is_some() {
+        return Err(format!("a new revision of {proposal} is being written; `undo` gives the old one back"));
+    }
     if trial.status == Status::Proposed {
         return Err(format!("{proposal} is still being checked"));
     }
@@ -251,6 +347,7 @@ fn undo(study: &Study, proposal: ProposalId, now: Millis) -> Taken {
     let trial = find(study, proposal)?;
     match trial.status {
         Status::Waiting => about(study, trial, Vec::new()),
+        Status::Proposed if trial.revise.is_some() => about(study, trial, vec![Event::ReviewUndone { trial: trial.id }]),
         Status::Vetoed | Status::Queued if trial.runs.iter().all(|r| r.undone) => {
             about(study, trial, vec![Event::ReviewUndone { trial: trial.id }])
         }

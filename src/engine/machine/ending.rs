@@ -1,7 +1,10 @@
 //! Where a study ends: limits, target, nothing left to try, a person's wish; and the fresh runs that its headline rests on.
 
+use super::agents::NAME;
+use super::budget;
 use super::schedule::live_runs;
-use crate::model::{Best, EndReason, Event, Millis, Noise, RunKind, Status, Study, StudyState, Trial, TrialId};
+use crate::model::{Best, Caution, EndReason, Event, Millis, Noise, RunKind, Status, Study, StudyState, Trial, TrialId};
+use crate::search::plateau::{self, Rung};
 
 /// Proposals in a row that start nothing, after which the study is exhausted.
 const FRUITLESS: u32 = 20;
@@ -18,12 +21,37 @@ pub(super) fn limits(study: &Study, now: Millis) -> Vec<Event> {
         EndReason::Time
     } else if reached_target(study).is_some() {
         EndReason::Target
-    } else if study.fruitless >= FRUITLESS && study.state == StudyState::Running {
+    } else if (study.fruitless >= FRUITLESS || nothing_helps(study)) && study.state == StudyState::Running {
         EndReason::Exhausted
     } else {
         return Vec::new();
     };
     vec![Event::StopAsked { now: false, reason }]
+}
+
+/// Says once that nothing was kept for a while, and what models have cost.
+pub(super) fn cautions(study: &Study) -> Vec<Event> {
+    let flat = if by_agents(study) && !study.cautions.contains(&Caution::Flat) { plateau::flat(study) } else { 0 };
+    if study.stopping.is_none() && plateau::rung(flat) >= Rung::Warn {
+        let text = format!(
+            "nothing was kept for {flat} trials; from {} on agents take turns at fresh drafts, crossovers and ablations, from {} on at the \
+             least used part of the recipe",
+            plateau::DIVERSIFY,
+            plateau::SWITCH
+        );
+        return vec![Event::Cautioned { about: Caution::Flat, text }];
+    }
+    budget::cautions(study)
+}
+
+/// Agents cost money: a study that nobody bounded ends when they have tried everything on the ladder for long.
+fn nothing_helps(study: &Study) -> bool {
+    let limits = &study.settings.limits;
+    limits.trials.is_none() && limits.seconds.is_none() && by_agents(study) && plateau::rung(plateau::flat(study)) == Rung::Stop
+}
+
+fn by_agents(study: &Study) -> bool {
+    study.settings.proposers.iter().any(|p| p == NAME)
 }
 
 /// The target and the verified best, once that is as good.
@@ -50,12 +78,17 @@ pub(super) fn settle(study: &Study) -> Vec<Event> {
         .iter()
         .filter_map(|id| study.trial(*id))
         .any(|t| !t.runs.is_empty() && (!t.status.is_final() || t.replicates_wanted > 0));
-    if !used_up || undecided {
+    let reason = match (used_up, budget::over(study)) {
+        (true, _) => EndReason::Trials,
+        (false, true) => EndReason::Cost,
+        (false, false) => return Vec::new(),
+    };
+    if undecided {
         return Vec::new();
     }
     match provisional(study) {
         Some(trial) => vec![Event::ReplicatesAsked { trial, runs: CERTIFY_RUNS, certify: true }],
-        None => over(EndReason::Trials, None),
+        None => over(reason, None),
     }
 }
 
@@ -77,6 +110,10 @@ fn over(reason: EndReason, detail: Option<String>) -> Vec<Event> {
 fn last_refusal(study: &Study) -> Option<String> {
     if study.reason != Some(EndReason::Exhausted) {
         return None;
+    }
+    if study.fruitless < FRUITLESS {
+        let flat = plateau::flat(study);
+        return Some(format!("{flat} trials in a row were not kept; to try more say how many, with --trials +20 or --time +2h"));
     }
     let last = study.proposals.values().next_back()?;
     let why = match (&last.failed, last.trial.and_then(|id| study.trial(id))) {

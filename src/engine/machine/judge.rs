@@ -229,8 +229,12 @@ fn headline(study: &Study) -> Vec<Event> {
     if awaited(trial) || awaited(baseline) {
         return Vec::new();
     }
-    let Some(best) = best_of(study, trial, trial.verified) else { return Vec::new() };
-    if same(known, &best) { Vec::new() } else { vec![changed(best)] }
+    let Some(now) = best_of(study, trial, trial.verified) else { return Vec::new() };
+    if known.verified && !now.verified {
+        // Another keep may be better than one that is no longer certain.
+        return best(study, None, None).into_iter().collect();
+    }
+    if same(known, &now) { Vec::new() } else { vec![changed(now)] }
 }
 
 /// Whether two headlines say the same. The last digits do not count: they differ by the order of a sum.
@@ -288,7 +292,8 @@ fn best(study: &Study, kept: Option<(&Trial, bool)>, without: Option<TrialId>) -
     let all: Vec<(&Trial, bool)> = others.chain(kept).collect();
     // Imported numbers do not compete with those that were measured here.
     let here = all.iter().any(|(t, _)| !t.own_scores().is_empty());
-    let competing = all.into_iter().filter(|(t, _)| !here || !t.own_scores().is_empty());
+    let certain = |t: &Trial, verified: bool| verified && best_of(study, t, true).is_none_or(|b| b.verified);
+    let competing = all.into_iter().filter(|(t, _)| !here || !t.own_scores().is_empty()).map(|(t, v)| (t, certain(t, v)));
     let top = competing.filter_map(|(t, verified)| Some((t, verified, t.score?))).max_by(|a, b| {
         let key = |x: &(&Trial, bool, f64)| goal.gain(x.2, 0.0);
         a.1.cmp(&b.1).then(key(a).total_cmp(&key(b)))
@@ -309,5 +314,7 @@ fn best_of(study: &Study, trial: &Trial, verified: bool) -> Option<Best> {
     let (screen, fresh) = told_apart(trial);
     let candidate = Candidate { screen: &screen, fresh: &fresh };
     let headline = decide::headline(study.settings.goal, study.noise, candidate, &scores_of(study.baseline()?))?;
+    // What was certified under less noise than is known now is provisional again once its interval reaches zero.
+    let verified = verified && headline.interval.is_none_or(|[low, _]| low > 0.0);
     Some(Best { trial: trial.id, score, verified, gain: headline.gain, gain_interval: headline.interval })
 }

@@ -3,10 +3,15 @@
 //! No IO, clock, environment or randomness: time comes in as `now`, randomness is counted from the study's seed. The
 //! driver journals what `step` returns, applies it, and steps with `Input::Settle` until nothing more follows.
 
+mod agents;
+mod budget;
 mod commands;
 mod ending;
 mod judge;
+mod proposer;
+mod rebase;
 mod reports;
+mod requests;
 mod schedule;
 mod set_aside;
 mod setup;
@@ -14,9 +19,11 @@ mod stale;
 #[cfg(test)]
 mod tests;
 
+pub use proposer::proposer_name;
+
 use crate::model::{
-    DiffStat, Draft, Event, Failure, Flag, GateResult, Millis, Operator, ProposalId, RunId, RunKind, RunPhase, SlotInfo, Status, Study,
-    TrialId,
+    Assignment, DiffStat, Draft, Event, Failure, Flag, GateResult, Millis, Operator, ProposalId, RunId, RunKind, RunPhase, SlotInfo, Spend,
+    Status, Study, TrialId,
 };
 use crate::protocol::{Ack, Command};
 use std::collections::BTreeMap;
@@ -47,6 +54,42 @@ pub enum Input {
         draft: Box<Draft>,
         /// Sequence number of the last fact that the proposer knew.
         basis: u64,
+    },
+    /// A proposer's model was paid for an answer.
+    Spent {
+        /// The request.
+        proposal: ProposalId,
+        /// How much.
+        spend: Spend,
+    },
+    /// A proposer wrote the revision that a reviewer asked for; the body is stored already.
+    Redrafted {
+        /// The node.
+        trial: TrialId,
+        /// Which revision it is.
+        revision: u32,
+        /// The body.
+        draft: Box<Draft>,
+    },
+    /// A proposer had no new revision.
+    NotRedrafted {
+        /// The node.
+        trial: TrialId,
+        /// Which revision it would have been.
+        revision: u32,
+        /// Why.
+        detail: String,
+    },
+    /// The edits of a waiting revision were tried on the node that the search builds on now; the body is stored already.
+    Rebased {
+        /// The node.
+        trial: TrialId,
+        /// Which revision it is.
+        revision: u32,
+        /// The nodes that it builds on.
+        parents: Vec<TrialId>,
+        /// The body, or why they cannot be carried over.
+        result: Result<Box<Draft>, String>,
     },
     /// A proposer had nothing.
     NoDraft {
@@ -191,6 +234,24 @@ pub enum Effect {
         operator: Operator,
         /// The randomness it may use.
         draw: u64,
+        /// Which specialist, and for what.
+        assignment: Option<Box<Assignment>>,
+    },
+    /// Ask the proposer of a waiting revision for another one.
+    Rewrite {
+        /// The request.
+        proposal: ProposalId,
+        /// What the reviewer wants.
+        comment: String,
+    },
+    /// Carry a revision's edits over to other nodes.
+    Rebase {
+        /// The request, whose body is read.
+        proposal: ProposalId,
+        /// The revision that is carried over.
+        revision: u32,
+        /// The nodes to build on.
+        parents: Vec<TrialId>,
     },
     /// Try a revision's edits on the parent's tree.
     Check {
@@ -240,6 +301,10 @@ pub enum Effect {
 pub enum EffectId {
     /// Of a request.
     Propose(ProposalId),
+    /// Of the revision that is to be written.
+    Rewrite(TrialId, u32),
+    /// Of the revision that results.
+    Rebase(TrialId, u32),
     /// Of a revision.
     Check(TrialId, u32),
     /// Of a run.
@@ -273,14 +338,15 @@ fn settle(study: &Study, now: Millis) -> Vec<Event> {
     if study.is_over() {
         return Vec::new();
     }
-    let steps: [&dyn Fn() -> Vec<Event>; 8] = [
+    let steps: [&dyn Fn() -> Vec<Event>; 9] = [
         &|| setup::settle(study),
         &|| judge::settle(study),
         &|| ending::limits(study, now),
+        &|| ending::cautions(study),
         &|| stale::settle(study),
         &|| schedule::reviews(study),
         &|| schedule::runs(study),
-        &|| schedule::requests(study),
+        &|| requests::requests(study, now),
         &|| ending::settle(study),
     ];
     steps.iter().map(|decide| decide()).find(|events| !events.is_empty()).unwrap_or_default()
@@ -299,14 +365,27 @@ pub fn wanted(study: &Study) -> BTreeMap<EffectId, Effect> {
     if !halted {
         for request in crate::protocol::proposing(study) {
             let draw = crate::search::draw(study.settings.seed, request.decision, crate::search::draw::stream::PROPOSER);
-            let effect =
-                Effect::Propose { proposer: request.proposer.clone(), parents: request.parents.clone(), operator: request.operator, draw };
+            let effect = Effect::Propose {
+                proposer: request.proposer.clone(),
+                parents: request.parents.clone(),
+                operator: request.operator,
+                draw,
+                assignment: request.assignment.clone(),
+            };
             wanted.insert(EffectId::Propose(request.id), effect);
         }
     }
     for trial in study.open.iter().filter_map(|id| study.trial(*id)) {
+        if let (Some(comment), Some(proposal), Status::Proposed, false) = (&trial.revise, trial.proposal, trial.status, halted) {
+            let effect = Effect::Rewrite { proposal, comment: comment.clone() };
+            wanted.insert(EffectId::Rewrite(trial.id, trial.revision + 1), effect);
+        }
+        if !halted && rebase::want(study, trial, &mut wanted) {
+            continue;
+        }
         // The interpreter that checks syntax is the one that the setup builds.
         if trial.status == Status::Proposed
+            && trial.revise.is_none()
             && setup::is_ready(study)
             && let Some(proposal) = trial.proposal
         {

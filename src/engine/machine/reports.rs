@@ -2,7 +2,7 @@
 
 use super::{CheckedTree, Input};
 use crate::decide;
-use crate::model::{Draft, Event, Failure, Flag, Label, Proposal, RunId, RunPhase, Status, Study, Trial, TrialId};
+use crate::model::{Draft, Event, Failure, Flag, Label, Proposal, Reviewer, RunId, RunPhase, Status, Study, Trial, TrialId};
 
 /// Longest hypothesis in an event, in characters; the whole text lies beside the journal.
 const HYPOTHESIS: usize = 1000;
@@ -11,7 +11,7 @@ const HYPOTHESIS: usize = 1000;
 const EVIDENCE: usize = 200;
 
 /// Longest failure detail in an event, in characters.
-const DETAIL: usize = 600;
+pub(super) const DETAIL: usize = 600;
 
 pub(super) fn take(study: &Study, input: Input) -> Vec<Event> {
     match input {
@@ -25,6 +25,21 @@ pub(super) fn take(study: &Study, input: Input) -> Vec<Event> {
             .map(|request| proposed(study, request, &draft, false, basis))
             .into_iter()
             .collect(),
+        Input::Spent { proposal, spend } => vec![Event::Spent { proposal, spend }],
+        Input::Redrafted { trial, revision, draft } => {
+            let reason = study.trial(trial).and_then(|t| t.revise.clone());
+            let hypothesis = Some(cut(&draft.hypothesis, HYPOTHESIS)).filter(|h| !h.trim().is_empty());
+            let expected = draft.expected.filter(|gain| gain.is_finite());
+            let revised = Event::Revised { trial, revision, by: Reviewer::Proposer, reason, accepted: false, hypothesis, expected };
+            rewriting(study, trial, revision).then_some(revised).into_iter().collect()
+        }
+        Input::NotRedrafted { trial, revision, detail } => {
+            let kept = Event::NotRevised { trial, detail: cut(&detail, DETAIL) };
+            rewriting(study, trial, revision).then_some(kept).into_iter().collect()
+        }
+        Input::Rebased { trial, revision, parents, result } => {
+            super::rebase::take(study, trial, revision, parents, result.err()).into_iter().collect()
+        }
         Input::NoDraft { proposal, detail } => {
             let open = study.proposals.get(&proposal).is_some_and(awaited);
             open.then_some(Event::ProposalFailed { proposal, detail: cut(&detail, DETAIL) }).into_iter().collect()
@@ -83,6 +98,11 @@ fn same_artifacts(study: &Study, run: RunId, artifacts: Option<&str>) -> Option<
     let text =
         format!("{run} left the very artifacts of {other}, whose code is another: its outputs were copied, or the change has no effect");
     Some(Event::Noted { warning: true, text })
+}
+
+/// Whether this revision is the one that a proposer was asked to write.
+fn rewriting(study: &Study, trial: TrialId, revision: u32) -> bool {
+    study.trial(trial).is_some_and(|t| t.status == Status::Proposed && t.revise.is_some() && t.revision + 1 == revision)
 }
 
 fn awaited(request: &Proposal) -> bool {

@@ -1,8 +1,8 @@
-//! What starts next: reviews by rule, runs on free slots, requests to proposers.
+//! What starts next: reviews by rule, runs on free slots.
 
 use crate::model::{Decision, Event, Reviewer, RunKind, RunNo, Status, Study, StudyState, Trial, TrialId};
 use crate::review::{self, Ruling};
-use crate::search::{self, Repair};
+use crate::search;
 use std::collections::BTreeSet;
 
 pub(super) fn may_start(study: &Study) -> bool {
@@ -15,6 +15,8 @@ pub(super) fn reviews(study: &Study) -> Vec<Event> {
         return Vec::new();
     }
     let waiting = study.open.iter().filter_map(|id| study.trial(*id)).filter(|t| t.status == Status::Waiting);
+    // What is to be carried over to another node is looked at there.
+    let waiting = waiting.filter(|t| super::rebase::due(study, t).is_none());
     waiting
         .filter_map(|trial| match review::ruling(study, trial) {
             Ruling::Passes { by, reason } => Some(Event::Reviewed {
@@ -148,44 +150,4 @@ pub(super) fn wants_retry(trial: &Trial, run: &crate::model::Run) -> bool {
         && run.retry_of.is_none()
         && !run.kill
         && !retried(trial, run.id)
-}
-
-/// Asks proposers so that a proposal is at hand when a slot becomes free: one ahead when none waits for a person, else
-/// one more than there are slots.
-pub(super) fn requests(study: &Study) -> Vec<Event> {
-    let proposers: Vec<&String> = study.settings.proposers.iter().filter(|p| *p != "researcher").collect();
-    if !may_start(study) || proposers.is_empty() || study.trials.first().is_none_or(|b| b.runs.is_empty()) {
-        return Vec::new();
-    }
-    let asked = crate::protocol::proposing(study).count();
-    let not_started = study
-        .open
-        .iter()
-        .filter_map(|id| study.trial(*id))
-        .filter(|t| {
-            t.id != TrialId::BASELINE && live_runs(t).is_empty() && matches!(t.status, Status::Proposed | Status::Waiting | Status::Queued)
-        })
-        .count();
-    let at_hand = asked + not_started;
-    let waiting = study.open.iter().filter_map(|id| study.trial(*id)).any(|t| t.status == Status::Waiting);
-    let depth = if study.settings.autonomy == crate::model::Autonomy::Auto && !waiting { 1 } else { study.slots.len() + 1 };
-    let room = study.settings.limits.trials.is_none_or(|n| study.trials_used as usize + at_hand < n as usize);
-    if at_hand >= depth || !room {
-        return Vec::new();
-    }
-    let decision = study.decisions;
-    let Some(proposer) = proposers.get(decision as usize % proposers.len()) else { return Vec::new() };
-    let choice = search::choose(
-        study,
-        study.settings.policy,
-        Repair::Unable,
-        search::draw(study.settings.seed, decision, search::draw::stream::POLICY),
-    );
-    vec![Event::ProposalAsked {
-        proposal: study.next_proposal(),
-        proposer: format!("knobs/{proposer}"),
-        parents: choice.parents,
-        operator: choice.operator,
-        decision,
-    }]
 }

@@ -1,5 +1,6 @@
 //! The machine against a simulated world: every wanted effect is answered, in an order drawn from a seed.
 
+mod agents;
 mod attack;
 mod doubt;
 mod later;
@@ -25,6 +26,17 @@ pub(super) fn settings() -> Settings {
     }
 }
 
+fn draft_of(proposal: ProposalId) -> Draft {
+    Draft {
+        hypothesis: format!("idea {proposal}"),
+        surface: None,
+        expected: None,
+        edits: vec![],
+        knobs: BTreeMap::new(),
+        reasoning: String::new(),
+    }
+}
+
 /// A study and the world around it.
 struct World {
     study: Study,
@@ -37,6 +49,10 @@ struct World {
     tree: Box<dyn Fn(TrialId, u32) -> String>,
     /// Draft of a request.
     draft: Box<dyn Fn(ProposalId) -> Result<Draft, String>>,
+    /// A draft that is carried over to another node.
+    rebase: Box<dyn Fn(ProposalId) -> Result<Draft, String>>,
+    /// What an answer of an agent costs.
+    spend: Spend,
     /// Flags of a trial's edit.
     flags: Box<dyn Fn(TrialId) -> Vec<Flag>>,
     /// Hash of a run's artifacts.
@@ -65,16 +81,9 @@ impl World {
             rng: fastrand::Rng::with_seed(seed),
             score: Box::new(|trial, seed| Ok(0.5 + f64::from(trial.0 % 5) * 0.02 + (seed % 100) as f64 * 1e-5)),
             tree: Box::new(|trial, revision| format!("tree-{}-{revision}", trial.0)),
-            draft: Box::new(|p| {
-                Ok(Draft {
-                    hypothesis: format!("idea {p}"),
-                    surface: None,
-                    expected: None,
-                    edits: vec![],
-                    knobs: BTreeMap::new(),
-                    reasoning: String::new(),
-                })
-            }),
+            draft: Box::new(|p| Ok(draft_of(p))),
+            rebase: Box::new(|p| Ok(draft_of(p))),
+            spend: Spend::default(),
             flags: Box::new(|_| vec![]),
             artifacts: Box::new(|_| None),
             ran: BTreeSet::new(),
@@ -128,10 +137,18 @@ impl World {
         }
         let (id, effect) = wanted[self.rng.usize(..wanted.len())].clone();
         let input = match (id, effect) {
-            (EffectId::Propose(proposal), _) => match (self.draft)(proposal) {
-                Ok(draft) => Input::Drafted { proposal, draft: Box::new(draft), basis: self.study.seq },
-                Err(detail) => Input::NoDraft { proposal, detail },
-            },
+            (EffectId::Propose(proposal), Effect::Propose { assignment, .. }) => {
+                if assignment.is_some() && !self.spend.is_nothing() {
+                    self.tell(Input::Spent { proposal, spend: self.spend });
+                }
+                match (self.draft)(proposal) {
+                    Ok(draft) => {
+                        let surface = assignment.and_then(|a| a.surface).or(draft.surface);
+                        Input::Drafted { proposal, draft: Box::new(Draft { surface, ..draft }), basis: self.study.seq }
+                    }
+                    Err(detail) => Input::NoDraft { proposal, detail },
+                }
+            }
             (EffectId::Check(trial, revision), _) => {
                 let tree = (self.tree)(trial, revision);
                 let result = Ok(CheckedTree {
@@ -159,6 +176,13 @@ impl World {
                     None => (self.score)(run.trial, seed),
                 };
                 Input::Scored { run, result, metrics: BTreeMap::new(), gates: vec![] }
+            }
+            (EffectId::Rewrite(trial, revision), Effect::Rewrite { proposal, .. }) => match (self.draft)(proposal) {
+                Ok(draft) => Input::Redrafted { trial, revision, draft: Box::new(draft) },
+                Err(detail) => Input::NotRedrafted { trial, revision, detail },
+            },
+            (EffectId::Rebase(trial, revision), Effect::Rebase { proposal, parents, .. }) => {
+                Input::Rebased { trial, revision, parents, result: (self.rebase)(proposal).map(Box::new) }
             }
             (EffectId::Label(trial), _) => Input::Labelled { trial, commit: format!("l-{trial}"), basis: self.study.seq },
             (EffectId::Unseal, _) => Input::Unsealed { holdout: BTreeMap::from([(TrialId(0), 0.4)]) },

@@ -1,7 +1,7 @@
 //! The machine under random wishes, reports that nobody awaits, engines that come and go, and jumps of the clock.
 
 use super::*;
-use crate::model::{Noise, Operator};
+use crate::model::{Favour, Noise, Operator};
 use proptest::prelude::*;
 
 /// One act of the adversary: what, about which trial or request, and one more number.
@@ -22,16 +22,32 @@ impl World {
             reasoning: String::new(),
         };
         let on = more % 2 == 0;
-        let limits = Limits { trials: (more % 3 > 0).then_some(u32::from(more) % 20), seconds: (more % 7 == 0).then_some(1e4), usd: None };
+        let limits = Limits {
+            trials: (more % 3 > 0).then_some(u32::from(more) % 20),
+            seconds: (more % 7 == 0).then_some(1e4),
+            usd: (more % 11 == 0).then_some(0.5),
+            tokens: None,
+        };
         let wish = match what {
-            0..60 | 180.. => {
+            0..60 | 200.. => {
                 self.turn();
                 return;
             }
+            180..186 => Command::Idea { text: "ü\"\n".repeat(usize::from(more) % 900), parent: on.then_some(trial), to: None },
+            186..190 => {
+                let role = ["architecture", "debugger", "nobody"][usize::from(more) % 3].to_owned();
+                let factor = [0.0, 2.0, f64::NAN, -1.0][usize::from(which) % 4];
+                Command::Favour { favour: Favour { role, model: None, surface: on.then(|| "init".into()), factor } }
+            }
+            190..193 => Command::Forbid { glob: ["models/**", "a[", "x"][usize::from(more) % 3].into(), on: which % 2 == 0 },
+            193..196 => Command::Proposers {
+                proposers: [vec!["agents".into()], vec!["tpe".into(), "agents".into()], vec![]][usize::from(more) % 3].clone(),
+            },
+            196..200 => Command::Steer { text: "\u{1}".repeat(usize::from(more)), to: on.then(|| "debugger".into()) },
             60..75 => Command::Accept { proposal, tree },
             75..80 => Command::Veto { proposal, tree, reason: "no".into() },
             80..85 => Command::Edit { proposal, tree, draft: Box::new(draft()), accepted: on },
-            85..88 => Command::Revise { proposal, comment: "more".into() },
+            85..88 | 178..180 => Command::Revise { proposal, comment: "more".into() },
             88..93 => Command::Undo { proposal },
             93..100 => Command::Propose {
                 parent: on.then_some(trial),
@@ -49,7 +65,7 @@ impl World {
             124..128 => Command::Prune { trial, on },
             128..131 => Command::Extend { limits, beyond: on },
             131..132 => Command::Stop { now: on },
-            132..180 => {
+            132..178 => {
                 self.report(what, trial, proposal, run, more);
                 return;
             }
@@ -66,7 +82,15 @@ impl World {
         let failure = |label| Failure::new(label, "why ".repeat(usize::from(more) % 400));
         let label =
             [Label::Crashed, Label::Infrastructure, Label::LostSupervisor, Label::Killed, Label::EvalTimedOut][usize::from(more) % 5];
-        let input = match what % 10 {
+        let spend = Spend { calls: 1, prompt_tokens: u64::from(more), usd: f64::from(more) * 1e-3, ..Spend::default() };
+        let input = match what % 14 {
+            10 => Input::Spent { proposal, spend },
+            11 => Input::Redrafted { trial, revision: 1 + u32::from(more) % 3, draft: Box::new(draft_of(proposal)) },
+            12 => Input::NotRedrafted { trial, revision: 1 + u32::from(more) % 3, detail: "no".repeat(usize::from(more)) },
+            13 => {
+                let result = if more.is_multiple_of(2) { Ok(Box::new(draft_of(proposal))) } else { Err("why ".repeat(usize::from(more))) };
+                Input::Rebased { trial, revision: 1 + u32::from(more) % 3, parents: vec![self.study.incumbent], result }
+            }
             0 => Input::NoDraft { proposal, detail: "no".repeat(usize::from(more)) },
             1 => Input::Checked { trial, revision: 1 + u32::from(more) % 3, result: Err(failure(label)) },
             2 => Input::Started { run, pid: 3 },
@@ -138,7 +162,21 @@ impl World {
         }
         assert!(all().all(|t| !t.verified || t.verdict == Some(Verdict::Keep)));
         assert!(!matches!(study.noise, Noise::Measured { sd, .. } if !sd.is_finite() || sd <= 0.0));
-        assert!(all().all(|t| t.operator != Operator::Crossover && t.parents.iter().all(|p| *p < t.id)));
+        assert!(all().all(|t| (t.parents.len() == 2) == (t.operator == Operator::Crossover) && t.parents.iter().all(|p| *p < t.id)));
+        let repairs = |id: TrialId| {
+            let of =
+                |p: &&crate::model::Proposal| p.requested && p.assignment.is_some() && p.operator == Operator::Debug && p.failed.is_none();
+            study.proposals.values().filter(of).filter(|p| p.parents == [id]).count()
+        };
+        assert!(study.settings.policy == PolicyName::Greedy || all().all(|t| repairs(t.id) <= 1), "a failed node was mended twice");
+        let callers = study.asked.iter().filter(|id| study.proposals[id].requested && study.proposals[id].assignment.is_some()).count();
+        assert!(callers <= 4, "{callers} requests to agents at a time");
+        for record in &self.log[since..] {
+            if let Event::Rebased { trial, .. } = &record.event {
+                let human = |r: &crate::model::Review| r.by == crate::model::Reviewer::Human && r.at < record.at;
+                assert!(!study.trial(*trial).unwrap().reviews.iter().any(human), "a person had looked at {trial}");
+            }
+        }
         if study.is_over() {
             assert!(step(study, Input::Settle, self.now).is_empty());
         }
@@ -158,7 +196,12 @@ proptest! {
         let policy = if policy { PolicyName::Hillclimb } else { PolicyName::Greedy };
         let target = target.then_some(0.56);
         let autonomy = if seed.is_multiple_of(2) { Autonomy::Auto } else { Autonomy::Ask };
-        let mut world = World::new(Settings { policy, target, autonomy, ..settings() }, seed);
+        let agents = (seed % 3 > 0).then(|| Box::new(agents::team()));
+        let proposers = if seed % 3 == 1 { vec!["agents".into()] } else { vec!["tpe".into(), "agents".into()] };
+        let proposers = if agents.is_some() { proposers } else { vec!["tpe".into()] };
+        let mut world = World::new(Settings { policy, target, autonomy, agents, proposers, ..settings() }, seed);
+        world.spend = Spend { calls: 1, prompt_tokens: 900, completion_tokens: 100, usd: 0.01, ..Spend::default() };
+        world.rebase = Box::new(|p| if p.0 % 3 == 0 { Err("it does not apply".into()) } else { Ok(draft_of(p)) });
         world.score = Box::new(|trial, seed| match (trial.0 + seed as u32) % 11 {
             10 => Err(Failure::new(Label::Crashed, "boom")),
             _ => Ok(0.5 + f64::from(trial.0 % 5) * 0.02 + (seed % 100) as f64 * 4e-4),

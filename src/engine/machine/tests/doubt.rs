@@ -189,3 +189,26 @@ fn seeds_come_from_the_harness_and_fresh_ones_are_fresh() {
     }
     assert!(world.study.trials.iter().flat_map(|t| &t.runs).any(|r| r.retry_of.is_some()));
 }
+
+#[test]
+fn what_was_certain_under_less_noise_is_provisional_under_more() {
+    let (mut certain, mut again) = (0, 0);
+    for seed in 0..10 {
+        let mut world = World::new(long(), seed);
+        // The first trials run quietly, those after them do not.
+        world.score = Box::new(|trial, seed| {
+            let swing = if trial.0 < 4 { 0.002 } else { 0.2 };
+            Ok(0.5 + 0.01 * f64::from(trial.0) + swing * ((seed % 100) as f64 / 50.0 - 1.0))
+        });
+        world.finish();
+        let mut before = false;
+        for record in &world.log {
+            let Event::BestChanged { trial, verified, gain_interval, .. } = &record.event else { continue };
+            assert!(!verified || gain_interval.is_none_or(|[low, _]| low > 0.0), "seed {seed}: {trial} {gain_interval:?}");
+            certain += u32::from(*verified);
+            again += u32::from(before && !verified);
+            before = *verified;
+        }
+    }
+    assert!(certain > 0 && again > 0, "{certain} {again}");
+}
