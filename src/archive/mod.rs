@@ -5,6 +5,7 @@
 //! directory; the paths that `Files` takes are looked up in a git tree, never on the disk. Tested against real
 //! directories beside the code.
 
+pub mod conversation;
 mod log;
 mod recent;
 mod series;
@@ -15,14 +16,16 @@ mod tree;
 
 pub use recent::{RECENT, recent};
 
-use crate::model::{DiffOptions, Draft, RunId, Study, Trial, TrialId};
-use crate::protocol::document::trial_document;
-use crate::protocol::{Against, Answer, LogStream, Query, Snapshot, TrialDetail, snapshot as snapshot_of};
+use crate::model::{DiffOptions, Draft, ProposalId, RunId, Study, Trial, TrialId};
+use crate::protocol::document::priced_document;
+use crate::protocol::{Against, Answer, ConversationPart, LogStream, Query, Snapshot, TrialDetail, snapshot as snapshot_of};
 use std::path::{Path, PathBuf};
 use study_file::StudyFile;
 
 /// Largest body of a revision that is read, in bytes.
 const LARGEST_DRAFT: u64 = 16 << 20;
+/// Bytes of a conversation handed out at once.
+const LONGEST_CONVERSATION: usize = 256 << 10;
 
 /// A query with everything that the study itself knows of it: what remains to be read lies on the disk.
 ///
@@ -39,7 +42,9 @@ enum Part {
     Log { run: RunId, stream: LogStream, offset: i64, len: u32, sealed: bool },
     SetupLog { attempt: u32, offset: i64, len: u32 },
     Series { run: RunId, key: String, width: u32 },
+    Arms { rows: Vec<crate::model::arms::ArmRow> },
     SeriesKeys { run: RunId },
+    Conversation { proposal: ProposalId, revision: Option<u32>, offset: i64 },
 }
 
 /// Answers one query. Errors: in words for the person who asked.
@@ -79,7 +84,14 @@ pub fn resolve(study: &Study, query: &Query) -> Result<Resolved, String> {
             Part::Log { run: known_run(study, *run)?, stream: *stream, offset: *offset, len: *len, sealed }
         }
         Query::Series { run, key, width } => Part::Series { run: known_run(study, *run)?, key: key.clone(), width: *width },
+        Query::Arms => Part::Arms { rows: crate::model::arms::arms(study) },
         Query::SeriesKeys { run } => Part::SeriesKeys { run: known_run(study, *run)? },
+        Query::Conversation { proposal, .. } if !study.proposals.contains_key(proposal) => {
+            return Err(format!("there is no proposal {proposal} in study {}", study.name));
+        }
+        Query::Conversation { proposal, revision, offset } => {
+            Part::Conversation { proposal: *proposal, revision: *revision, offset: *offset }
+        }
     }))
 }
 
@@ -103,7 +115,11 @@ impl Resolved {
                 Answer::Log { part: log::part(&attempt, LogStream::Setup, false, offset, len)? }
             }
             Part::Series { run, key, width } => Answer::Series { curve: series::curve(&run_dir(dir, run), &key, width)? },
+            Part::Arms { rows } => Answer::Arms { rows },
             Part::SeriesKeys { run } => Answer::SeriesKeys { keys: series::keys(&run_dir(dir, run))? },
+            Part::Conversation { proposal, revision, offset } => {
+                Answer::Conversation { part: conversation_part(dir, proposal, revision, offset)? }
+            }
         })
     }
 }
@@ -121,9 +137,29 @@ pub fn run_dir(dir: &Path, run: RunId) -> PathBuf {
 
 fn trial_part(study: &Study, trial: &Trial) -> Part {
     let request = trial.proposal.and_then(|p| study.proposals.get(&p)).cloned();
-    let detail = TrialDetail { document: trial_document(trial), request, draft: None, comparison: trial.comparison.clone() };
+    let detail = TrialDetail { document: priced_document(study, trial), request, draft: None, comparison: trial.comparison.clone() };
     let draft = trial.proposal.map(|p| Path::new("proposals").join(p.to_string()).join(format!("rev-{}.json", trial.revision)));
     Part::Trial { detail: Box::new(detail), draft }
+}
+
+/// A part of a conversation that fits into one answer: one entry at least, shortened where it has to be.
+fn conversation_part(dir: &Path, proposal: ProposalId, revision: Option<u32>, offset: i64) -> Result<ConversationPart, String> {
+    let record = conversation::read(dir, proposal).map_err(|e| format!("the conversation of {proposal} cannot be read: {e}"))?;
+    let trouble = record.trouble();
+    let turns = record.of(revision);
+    let total = turns.len() as u64;
+    let offset = if offset < 0 { total.saturating_sub(offset.unsigned_abs()) } else { offset.unsigned_abs().min(total) };
+    let (mut part, mut bytes) = (ConversationPart { offset, next: offset, total, turns: Vec::new(), trouble }, 0);
+    for mut turn in turns.into_iter().skip(usize::try_from(offset).unwrap_or(usize::MAX)) {
+        conversation::shorten(&mut turn, LONGEST_CONVERSATION / 4);
+        bytes += serde_json::to_vec(&turn).map_or(0, |json| json.len());
+        if bytes > LONGEST_CONVERSATION && !part.turns.is_empty() {
+            break;
+        }
+        part.turns.push(turn);
+        part.next += 1;
+    }
+    Ok(part)
 }
 
 /// The body of the current revision; none for imports and while it is being written.

@@ -2,6 +2,7 @@ use super::*;
 use crate::engine::server::played::{Played, created, noted, proposed, settings, started};
 use crate::journal::Journal;
 use crate::lineage::{Rules, RulesSpec, Store};
+use crate::model::conversation::Turn;
 use crate::model::{DiffStat, Edit, Event, FileStatus, LineKind, Millis, ProposalId, RunKind, RunNo, apply, create};
 use std::{fs, path::Path};
 
@@ -52,6 +53,7 @@ impl Fixture {
             parents: vec![TrialId(0)],
             operator: crate::model::Operator::Improve,
             decision: 0,
+            assignment: None,
         };
         let events = [
             created(settings(), &imported.tree),
@@ -269,4 +271,31 @@ fn the_last_facts() {
     assert!((50..100).contains(&got.len()), "{}", got.len());
     assert_eq!(got, (last + 1 - got.len() as u64..=last).collect::<Vec<_>>());
     assert_eq!(recent(Path::new("/nowhere"), 5), []);
+}
+
+#[test]
+fn parts_of_conversations() {
+    let f = Fixture::new();
+    let ask = |proposal: u32, revision: Option<u32>, offset: i64| {
+        f.ask(Query::Conversation { proposal: ProposalId(proposal), revision, offset }).map(|answer| match answer {
+            Answer::Conversation { part } => part,
+            other => panic!("{other:?}"),
+        })
+    };
+    assert_eq!(ask(9, None, 0).unwrap_err(), "there is no proposal p0009 in study wind-1");
+    assert_eq!(ask(1, None, 0).unwrap(), ConversationPart::default(), "nothing was said");
+    let note = |revision: u32, texts: &[&str]| {
+        let mut recorder = conversation::Recorder::begin(&f.path(), ProposalId(1), revision).unwrap();
+        texts.iter().for_each(|text| recorder.note(&Turn::Failed { why: (*text).into() }).unwrap());
+    };
+    note(1, &["one", &"long".repeat(30 << 10), &"longer".repeat(30 << 10), "four"]);
+    note(2, &["five"]);
+    let all = ask(1, None, 0).unwrap();
+    assert_eq!((all.offset, all.next, all.total, all.turns.len()), (0, 7, 7, 7));
+    assert!(serde_json::to_vec(&all).unwrap().len() <= LONGEST_CONVERSATION + 1024, "long texts are shortened");
+    let last = ask(1, None, -2).unwrap();
+    assert_eq!((last.offset, last.next, last.turns.len()), (5, 7, 2));
+    assert_eq!(last.turns[0], Turn::Began { revision: 2 });
+    assert_eq!(ask(1, Some(2), 0).unwrap().turns, last.turns);
+    assert_eq!(ask(1, None, 100).unwrap(), ConversationPart { offset: 7, next: 7, total: 7, ..ConversationPart::default() });
 }

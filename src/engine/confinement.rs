@@ -39,14 +39,25 @@ pub enum Who {
     Inference(u32),
     /// The evaluator of runs on a slot.
     Evaluator(u32),
+    /// The preflight that an agent asks for.
+    Tryout,
+    /// A program that proposes.
+    Proposer(u32),
 }
 
 impl Who {
+    /// It is a trial's code, or one that is trusted no more, in a place of its own, within reach of other users.
+    fn runs_code(self) -> bool {
+        matches!(self, Self::Run(_) | Self::Tryout | Self::Proposer(_))
+    }
+
     fn name(self) -> String {
         match self {
             Self::Run(slot) => format!("slot-{slot}"),
             Self::Inference(slot) => format!("inference-{slot}"),
             Self::Evaluator(slot) => format!("evaluator-{slot}"),
+            Self::Tryout => "tryout".into(),
+            Self::Proposer(number) => format!("proposer-{number}"),
         }
     }
 }
@@ -60,6 +71,8 @@ pub struct Granted {
     pub write: Vec<PathBuf>,
     /// UUIDs of GPUs.
     pub gpus: Vec<String>,
+    /// The network, whatever the task says of its runs.
+    pub network: bool,
 }
 
 impl Confinement {
@@ -105,8 +118,8 @@ impl Confinement {
         // Another user is of no use to who must read what is closed to it: the evaluator, within the study's own directory.
         let of_use = match self.way.tier {
             Tier::A => true,
-            Tier::B => matches!(who, Who::Run(_)) || sandbox::can_reach(),
-            _ => matches!(who, Who::Run(_)),
+            Tier::B => who.runs_code() || sandbox::can_reach(),
+            _ => who.runs_code(),
         };
         (self.way.own_user && of_use).then(|| sandbox::user_of(&self.slots, &who.name()))
     }
@@ -119,7 +132,7 @@ impl Confinement {
 
     /// Puts a command into its sandbox: what it may see follows from its directory, its interpreter and what is granted.
     pub fn contain(&self, spec: &mut Spec, who: Who, granted: Granted, task: &Task, setup: Option<&Path>) {
-        if self.way.tier == Tier::E || (self.way.tier == Tier::D && !matches!(who, Who::Run(_))) {
+        if self.way.tier == Tier::E || (self.way.tier == Tier::D && !who.runs_code()) {
             return;
         }
         let user = self.user(who);
@@ -164,7 +177,7 @@ impl Confinement {
             read,
             write: granted.write,
             devices: slots::devices(&granted.gpus),
-            network: task.sandbox.network && matches!(who, Who::Run(_)),
+            network: granted.network || (task.sandbox.network && matches!(who, Who::Run(_) | Who::Tryout)),
             processes: sandbox::processes(std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1))),
             shared_memory_bytes: task.budget.memory_bytes.unwrap_or(SHARED_MEMORY),
         });

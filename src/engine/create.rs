@@ -2,18 +2,22 @@
 //!
 //! All of it happens in a directory beside the final one, which gets its name last: a study exists whole or not at all.
 
+use super::brief;
 use super::building::{self, Building};
 use super::clock::now;
 use super::environment;
+use super::external::Program;
 use super::grants::{self, Grant};
 use super::inference;
 use super::layout::Layout;
 use super::overlap;
+use super::recording::Source;
 use super::study_file::{self, Choices};
 use crate::evaluate::Pristine;
 use crate::journal::{Journal, head};
 use crate::lineage::{Rules, RulesSpec, Store};
 use crate::model::{Event, FORMAT, Settings, create as created};
+use crate::propose::role;
 use crate::run::{Executor, Local, Observation};
 use crate::task::{Found, Origin, Task};
 use anyhow::Context;
@@ -40,6 +44,10 @@ pub struct Plan<'a> {
     pub program: &'a Path,
     /// The user's cache directory.
     pub cache: Option<&'a Path>,
+    /// Prompts of the user's own for the study's specialists: names and texts.
+    pub prompts: &'a [(String, String)],
+    /// The study that it replays.
+    pub recorded: Option<&'a Source>,
     /// Tells a person what takes long.
     pub say: &'a dyn Fn(&str),
     /// The signal by which the making was told to end.
@@ -79,6 +87,7 @@ pub fn create(plan: &Plan<'_>) -> anyhow::Result<Made> {
     let grants = grants::resolve(task, &plan.found.base, &source, plan.cache, plan.say)?;
     wanted_still(plan)?;
     let choices = Choices { grants, shut: shut(task, &plan.found.base, &source), ..plan.choices.clone() };
+    choices.programs.iter().try_for_each(|p| p.may_read(&choices.shut)).map_err(anyhow::Error::msg)?;
     let store = Store::create(&layout.store())?;
     let imported = store.import(&source, &hidden(task, &plan.found.base, &source))?;
     if nothing_editable(&rules_with(task, &choices.grants, &plan.found.base, &source)?, &store, &imported.tree)? {
@@ -95,6 +104,13 @@ pub fn create(plan: &Plan<'_>) -> anyhow::Result<Made> {
     let taken = taken(&store, &imported.tree, hidden(task, &plan.found.base, &source))?;
     let evaluator = prepare_evaluator(plan, &layout, &store, &imported.tree, &grants::links(&choices.grants, &taken))?;
     nothing_shown(task, &plan.found.base, &choices.grants, &Pristine::new(layout.evaluator()).tree())?;
+    brief::keep(task, &plan.found.base, &layout)?;
+    if plan.settings.agents.is_some() {
+        keep_prompts(plan.prompts, &layout)?;
+    }
+    if let Some(recorded) = plan.recorded {
+        recorded.copy(&layout)?;
+    }
     study_file::write(&layout, &plan.found.text, &choices, &plan.settings)?;
     let mut journal = Journal::create(layout.root())?;
     let first = Event::StudyCreated {
@@ -107,7 +123,8 @@ pub fn create(plan: &Plan<'_>) -> anyhow::Result<Made> {
         evaluator,
     };
     let asked = setup_asked(task);
-    let granted = granted_words(&choices.grants).map(|text| Event::Noted { warning: false, text });
+    let programs = choices.programs.iter().map(Program::words);
+    let granted = granted_words(&choices.grants).into_iter().chain(programs).map(|text| Event::Noted { warning: false, text });
     let facts: Vec<Event> = std::iter::once(first).chain(asked).chain(granted).collect();
     let records = journal.append(now(), &facts)?;
     if let Some(study) = records.first().and_then(created) {
@@ -117,6 +134,16 @@ pub fn create(plan: &Plan<'_>) -> anyhow::Result<Made> {
     wanted_still(plan)?;
     building.finish(&dir)?;
     Ok(Made { dir, source: origin, warnings: imported.warnings })
+}
+
+/// A study keeps the prompts that it was made with, the embedded ones too: later ones are another study's.
+fn keep_prompts(own: &[(String, String)], layout: &Layout) -> anyhow::Result<()> {
+    for (name, text) in role::texts(own) {
+        let path = layout.prompts().join(format!("{name}.md"));
+        fs::create_dir_all(path.parent().unwrap_or(layout.root()))?;
+        fs::write(path, text)?;
+    }
+    Ok(())
 }
 
 fn wanted_still(plan: &Plan<'_>) -> Result<(), ToldToEnd> {
@@ -263,7 +290,8 @@ fn nothing_editable(rules: &Rules, store: &Store, tree: &str) -> anyhow::Result<
 fn spec(task: &Task, grants: &[Grant], hidden: Vec<String>) -> anyhow::Result<Rules> {
     let repository = &task.repository;
     Ok(Rules::new(&RulesSpec {
-        editable: repository.editable.clone(),
+        // The file of a space is written by choosing a cell, whatever else may be edited.
+        editable: repository.editable.iter().chain(task.space.iter().map(|space| &space.writes)).cloned().collect(),
         protected: repository.protected.iter().cloned().chain(grants.iter().filter_map(|g| g.inside.clone())).collect(),
         hidden,
         max_changed_lines: repository.max_changed_lines,

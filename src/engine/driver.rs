@@ -7,6 +7,7 @@ use super::clock::now;
 use super::effects::{self, Report};
 use super::handle::{Handle, Wish};
 use super::machine::{self, Effect, EffectId, Input};
+use super::recording::{Player, Turn};
 use super::rig::{LEAST_ROOM, Rig};
 use crate::journal::{Journal, JournalError, head};
 use crate::model::{Draft, Event, Failure, Label, Record, SetupStage, Study, TrialId, redact};
@@ -61,6 +62,8 @@ pub struct Driver {
     snapshot_seq: u64,
     journal_identity: Option<(u64, u64)>,
     notes: Vec<String>,
+    /// The recording that the study replays.
+    player: Option<Player>,
 }
 
 impl Driver {
@@ -92,7 +95,13 @@ impl Driver {
             snapshot_seq: 0,
             journal_identity: file_identity(&dir.join(crate::journal::FILE)),
             notes,
+            player: None,
         }
+    }
+
+    /// Goes by a recording.
+    pub fn replaying(self, player: Player) -> Self {
+        Self { player: Some(player), ..self }
     }
 
     /// What a server needs.
@@ -149,6 +158,13 @@ impl Driver {
             flight.task.abort();
         }
         last_work(&self.rig).await;
+        // Answers that were broken off were paid for.
+        while let Ok(report) = self.reports.1.try_recv() {
+            if let Some(input @ Input::Spent { .. }) = report.input {
+                let events = self.read(|study| machine::step(study, input, now()));
+                self.record(events).await?;
+            }
+        }
         self.record(vec![Event::EngineStopped]).await?;
         self.snapshot()();
         self.write_head();
@@ -195,11 +211,42 @@ impl Driver {
     async fn settle(&mut self) -> Result<(), JournalError> {
         loop {
             let events = self.read(|study| machine::step(study, Input::Settle, now()));
-            if events.is_empty() {
+            let events = self.player.as_ref().map_or(events.clone(), |player| player.settle(events));
+            if events.is_empty() && !self.play_on().await? {
                 return Ok(());
             }
             self.record(events).await?;
         }
+    }
+
+    /// Goes one step further in a recording; false where there is none, or nothing is due.
+    async fn play_on(&mut self) -> Result<bool, JournalError> {
+        let study = Arc::clone(&self.handle.study);
+        let turn = match &mut self.player {
+            Some(player) => player.next(&study.read().unwrap_or_else(std::sync::PoisonError::into_inner)),
+            None => return Ok(false),
+        };
+        match turn {
+            Turn::Wait => return Ok(false),
+            Turn::Take(id, input) => {
+                let events = self.read(|study| machine::step(study, input, now()));
+                self.record(events).await?;
+                // What came too late to count is done again.
+                if self.read(|study| machine::wanted(study).contains_key(&id)) {
+                    self.cool(id, 0);
+                }
+            }
+            Turn::Record(events, body) => {
+                if let Some((proposal, revision, draft)) = body
+                    && let Err(error) = self.rig.store_draft(proposal, revision, &draft)
+                {
+                    super::log::line(&format!("{proposal} could not be stored: {error}"));
+                    return Ok(false);
+                }
+                self.record(events).await?;
+            }
+        }
+        Ok(true)
     }
 
     /// Records facts. A full disk is waited out: nothing is decided meanwhile.
@@ -233,6 +280,9 @@ impl Driver {
             Err(error) => return Err(error),
         };
         for record in records {
+            if let Some(player) = &mut self.player {
+                player.heard(&record.event);
+            }
             let update = self.apply(record);
             // Nobody listening is no error.
             let _ = self.handle.updates.send(Arc::new(update));
@@ -254,7 +304,13 @@ impl Driver {
 
     /// Starts what is wanted and not in flight, passes a changed wish to kill on, and drops what is no longer wanted.
     fn reconcile(&mut self) {
-        let wanted = self.read(machine::wanted);
+        let wanted = self.read(|study| {
+            let mut wanted = machine::wanted(study);
+            if let Some(player) = &self.player {
+                wanted.retain(|id, effect| player.works(study, *id, effect));
+            }
+            wanted
+        });
         self.flights.retain(|id, flight| {
             let keep = wanted.contains_key(id);
             if !keep {
@@ -270,7 +326,12 @@ impl Driver {
                 Effect::Run { kill, .. } | Effect::Setup { kill, .. } | Effect::Prepare { kill } | Effect::Evaluate { kill } => {
                     kill.clone()
                 }
-                Effect::Propose { .. } | Effect::Check { .. } | Effect::Label | Effect::Unseal => None,
+                Effect::Propose { .. }
+                | Effect::Rewrite { .. }
+                | Effect::Rebase { .. }
+                | Effect::Check { .. }
+                | Effect::Label
+                | Effect::Unseal => None,
             };
             if let Some(flight) = self.flights.get(&id) {
                 flight.kill.send_if_modified(|before| {
@@ -310,7 +371,15 @@ impl Driver {
                 return Ok(());
             }
             Some(Input::Note { text, .. }) if tries > 0 => super::log::line(&text),
+            // What was spent is in the recording.
+            Some(Input::Spent { .. }) if self.player.is_some() => return Ok(()),
             Some(input) => {
+                let due = match &mut self.player {
+                    Some(player) if report.done => player.keep(report.id, input),
+                    Some(_) | None => Some(input),
+                };
+                // What is not due yet is taken in its turn.
+                let Some(input) = due else { return self.settle().await };
                 let input = self.stored(input);
                 self.tell(input).await?;
             }
@@ -349,17 +418,32 @@ impl Driver {
 
     /// The body of a draft must be durable before the fact that speaks of it.
     fn stored(&self, input: Input) -> Input {
-        let Input::Drafted { proposal, draft, .. } = &input else { return input };
-        if !self.read(|study| study.asked.contains(proposal)) {
-            return input;
+        if let Input::Rebased { trial, revision, parents, result: Ok(draft) } = &input {
+            // The edits were stored before, so they bring in no key that they did not.
+            let proposal = self.read(|s| s.trial(*trial)?.proposal);
+            let refused = |why: String| Input::Rebased { trial: *trial, revision: *revision, parents: parents.clone(), result: Err(why) };
+            return match proposal.map(|p| self.rig.store_draft(p, *revision, draft)) {
+                Some(Err(error)) => refused(format!("its new revision could not be stored: {error}")),
+                Some(Ok(())) | None => input,
+            };
         }
-        let parent = self.read(|s| s.proposals.get(proposal)?.parents.first().copied());
-        if let Some(detail) = self.brings_a_key(draft, parent) {
-            return Input::NoDraft { proposal: *proposal, detail };
-        }
-        match self.rig.store_draft(*proposal, 1, draft) {
-            Ok(()) => input,
-            Err(error) => Input::NoDraft { proposal: *proposal, detail: format!("the proposal could not be stored: {error}") },
+        let (proposal, revision, draft) = match &input {
+            Input::Drafted { proposal, draft, .. } if self.read(|study| study.asked.contains(proposal)) => (*proposal, 1, draft),
+            Input::Redrafted { trial, revision, draft } => match self.read(|study| study.trial(*trial)?.proposal) {
+                Some(proposal) => (proposal, *revision, draft),
+                None => return input,
+            },
+            _ => return input,
+        };
+        let parent =
+            self.read(|s| s.trial_of(proposal).and_then(|t| t.parents.first()).or(s.proposals.get(&proposal)?.parents.first()).copied());
+        let refused = self.brings_a_key(draft, parent).or_else(|| {
+            self.rig.store_draft(proposal, revision, draft).err().map(|error| format!("the proposal could not be stored: {error}"))
+        });
+        match (refused, &input) {
+            (None, _) => input,
+            (Some(detail), Input::Redrafted { trial, .. }) => Input::NotRedrafted { trial: *trial, revision, detail },
+            (Some(detail), _) => Input::NoDraft { proposal, detail },
         }
     }
 

@@ -220,6 +220,7 @@ fn settings(plan: &Plan<'_>) -> Settings {
         limits: Limits::default(),
         wall_secs: 0.0,
         gpus: 0,
+        agents: None,
     }
 }
 

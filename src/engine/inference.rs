@@ -111,7 +111,7 @@ impl Rig {
         let read = inputs(&self.task).filter_map(|i| self.granted_input(&plain(i))).map(|g| g.at.clone()).collect();
         let gpus = self.slots.get(slot as usize).map(|p| p.gpus.clone()).unwrap_or_default();
         let setup = self.setup().map(|s| s.dir);
-        let granted = Granted { read, write: vec![dir], gpus };
+        let granted = Granted { read, write: vec![dir], gpus, network: false };
         self.confinement.contain(&mut spec, Who::Inference(slot), granted, &self.task, setup.as_deref());
         Some(spec)
     }

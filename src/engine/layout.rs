@@ -74,6 +74,21 @@ impl Layout {
         self.root.join("engine.log")
     }
 
+    /// What agents read of the task.
+    pub fn briefs(&self) -> PathBuf {
+        self.root.join("brief")
+    }
+
+    /// What the study replays, where it does.
+    pub fn recording(&self) -> PathBuf {
+        self.root.join("recording")
+    }
+
+    /// The prompts of the study's specialists.
+    pub fn prompts(&self) -> PathBuf {
+        self.root.join("prompts")
+    }
+
     /// Revisions and conversation of a request.
     pub fn proposal(&self, proposal: ProposalId) -> PathBuf {
         self.root.join("proposals").join(proposal.to_string())

@@ -1,6 +1,8 @@
 //! What the effects of one study work with: the task, the store, the executor, the pristine evaluator, the watcher.
 
+use super::cast::Cast;
 use super::confinement::{self, Confinement, Granted, Who};
+use super::external::{Program, Seat};
 use super::grants::Grant;
 use super::layout::Layout;
 use crate::evaluate::{self, EvaluateError, Evaluation, Pristine, SelfReport};
@@ -8,7 +10,7 @@ use crate::lineage::{Rules, Slot, Store};
 use crate::model::{Draft, Failure, KnobValue, Label, Millis, ProposalId, RunId, SlotInfo, Telemetry, redact};
 use crate::review::flags::TaskFacts;
 use crate::run::setup::Built;
-use crate::run::{EnvPlan, Executor, Local, Spec, Stream, durable, environment, interpreter};
+use crate::run::{EnvPlan, Executor, Local, Spec, Stream, durable, environment, interpreter, packages};
 use crate::task::{self, Gate, Scoring, Stage, Task};
 use crate::watch::{self, Meters, Watcher};
 use globset::{Glob, GlobSet, GlobSetBuilder};
@@ -16,7 +18,7 @@ use std::{
     collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 /// Bytes of a log's end in which a self-reported score is looked for.
@@ -54,8 +56,13 @@ pub struct Rig {
     pub private: BTreeMap<String, String>,
     /// What runs are kept from.
     pub confinement: Confinement,
+    /// The agents.
+    pub cast: Cast,
+    /// Held by the one preflight that an agent asked for.
+    pub(super) trying: Mutex<()>,
     /// Where slots lie that must be open to their users, if the study's own place is not.
     open: Option<PathBuf>,
+    pub(super) seats: Vec<Seat>,
     copied: Mutex<bool>,
     grants: Vec<Grant>,
     setup: Mutex<Option<Built>>,
@@ -63,6 +70,8 @@ pub struct Rig {
     meters: Mutex<Option<Meters>>,
     surfaces: Vec<(String, GlobSet)>,
     vectors: Mutex<BTreeMap<String, BTreeMap<String, KnobValue>>>,
+    shapes: Mutex<BTreeMap<String, Option<u64>>>,
+    packages: OnceLock<Option<String>>,
 }
 
 /// What a rig is made of beside the study's directory.
@@ -85,6 +94,12 @@ pub struct Parts {
     pub grants: Vec<Grant>,
     /// What runs are kept from.
     pub confinement: Confinement,
+    /// Programs that propose.
+    pub proposers: Vec<Program>,
+    /// Variables of the user's that one of them is granted; they are written nowhere.
+    pub granted: BTreeMap<String, String>,
+    /// The agents.
+    pub cast: Cast,
 }
 
 /// The evaluator's copy; one whose preparation waits for the setup is sealed after it.
@@ -122,7 +137,10 @@ impl Rig {
             cache: parts.cache,
             private: parts.private,
             open: parts.confinement.settle(&layout.work())?,
+            seats: Seat::all(parts.proposers, &parts.granted),
             copied: Mutex::new(false),
+            cast: parts.cast,
+            trying: Mutex::new(()),
             confinement: parts.confinement,
             grants: parts.grants,
             setup: Mutex::new(None),
@@ -130,6 +148,8 @@ impl Rig {
             meters: Mutex::new(None),
             surfaces,
             vectors: Mutex::new(BTreeMap::new()),
+            shapes: Mutex::new(BTreeMap::new()),
+            packages: OnceLock::new(),
             task: parts.task,
             layout,
         })
@@ -157,6 +177,14 @@ impl Rig {
     pub fn interpreter(&self) -> Option<PathBuf> {
         let (path, _) = self.programs();
         interpreter::of_command(&self.task.run.command, &path, self.setup().as_ref().map(|s| s.dir.as_path()))
+    }
+
+    /// The version of the runs' Python and of its packages, asked once; none before the setup is there.
+    pub(super) fn packages(&self) -> Option<&str> {
+        if self.task.setup.is_some() && self.setup().is_none() {
+            return None;
+        }
+        self.packages.get_or_init(|| packages::of_interpreter(&self.interpreter()?)).as_deref()
     }
 
     /// Directories in which runs find programs, what was built for them first, and the variables that belong to it.
@@ -202,9 +230,23 @@ impl Rig {
         values
     }
 
-    /// The surface that the changed paths belong to: the first whose paths hold all of them.
-    pub fn surface_of(&self, changed: &[String]) -> Option<String> {
-        self.surfaces.iter().find(|(_, set)| changed.iter().all(|p| set.is_match(p))).map(|(name, _)| name.clone())
+    /// What a tree's code is beside the baseline's, as one number; read once, unless it could not be.
+    pub(super) fn shape(&self, tree: &str, read: impl FnOnce() -> Option<Option<u64>>) -> Option<Option<u64>> {
+        if let Some(known) = self.shapes.lock().unwrap_or_else(PoisonError::into_inner).get(tree) {
+            return Some(*known);
+        }
+        let shape = read()?;
+        self.shapes.lock().unwrap_or_else(PoisonError::into_inner).insert(tree.to_owned(), shape);
+        Some(shape)
+    }
+
+    /// The surface that the changed paths belong to: the one that the proposer names, if its paths hold all of them, else the
+    /// first whose paths do. One file often holds several.
+    pub fn surface_of(&self, changed: &[String], named: Option<&str>) -> Option<String> {
+        let mut fitting = self.surfaces.iter().filter(|(_, set)| changed.iter().all(|p| set.is_match(p))).map(|(name, _)| name);
+        let first = fitting.next()?;
+        let named = named.filter(|named| *named == first.as_str() || fitting.any(|other| other == named));
+        Some(named.map_or_else(|| first.clone(), str::to_owned))
     }
 
     /// The bound of a gate, for people.
@@ -321,7 +363,7 @@ impl Rig {
         let mut read: Vec<PathBuf> = self.grants.iter().map(|g| g.at.clone()).collect();
         read.extend(self.public());
         let gpus = self.slots.get(slot as usize).map(|p| p.gpus.clone()).unwrap_or_default();
-        let granted = Granted { read, write: vec![spec.cwd.clone()], gpus };
+        let granted = Granted { read, write: vec![spec.cwd.clone()], gpus, network: false };
         let setup = self.setup().map(|s| s.dir);
         self.confinement.contain(spec, Who::Run(slot), granted, &self.task, setup.as_deref());
     }
@@ -335,7 +377,7 @@ impl Rig {
         }
         let mut read: Vec<PathBuf> = self.grants.iter().map(|g| g.at.clone()).collect();
         read.extend([self.layout.evaluator(), artifacts.to_owned()]);
-        let granted = Granted { read, write: own.into(), gpus: Vec::new() };
+        let granted = Granted { read, write: own.into(), gpus: Vec::new(), network: false };
         let setup = self.setup().map(|s| s.dir);
         self.confinement.contain(spec, Who::Evaluator(slot), granted, &self.task, setup.as_deref());
         Ok(())

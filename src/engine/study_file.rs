@@ -1,5 +1,6 @@
 //! `study.toml`: the task as its author wrote it, and below a line the choices that the study was made with.
 
+use super::external::Program;
 use super::grants::Grant;
 use super::layout::Layout;
 use crate::model::Settings;
@@ -28,6 +29,12 @@ pub struct Choices {
     /// Where the repository and what the task hides lie: no library is granted that holds them.
     #[serde(default)]
     pub shut: Vec<PathBuf>,
+    /// Programs that propose.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<Program>,
+    /// The study whose recording this one replays, by the name that it was given by; what is needed of it lies in `recording/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replays: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -65,8 +72,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::new(dir.path());
         let settings = found.parsed.task.settings(&task::Choices::default());
+        let program = Program {
+            name: "claude".into(),
+            run: "claude -p \"x\"".into(),
+            network: true,
+            env: vec!["KEY".into()],
+            read: vec!["/opt/node".into()],
+            wall_secs: 600.0,
+            memory_bytes: None,
+        };
         let choices =
-            Choices { name: "a".into(), slots: None, path: "/bin".into(), task_hash: "0".into(), grants: Vec::new(), shut: Vec::new() };
+            Choices { name: "a".into(), path: "/bin".into(), task_hash: "0".into(), programs: vec![program], ..Choices::default() };
         let text = format!("{}\n{MARK}\n# [study]\n# name = \"another\"\n", found.text);
         write(&layout, &text, &choices, &settings).unwrap();
         let (task, read) = read(&layout).unwrap();

@@ -1,10 +1,11 @@
 //! Tries a revision's edits on the parent's tree: does it apply, is it in bounds, does it parse, does it fit the gates.
 
-use super::{Shared, look};
+use super::{Shared, look, territory};
 use crate::engine::machine::{self, CheckedTree, Input};
 use crate::engine::rig::Rig;
 use crate::lineage::{Applied, Message};
 use crate::model::{DiffOptions, DiffStat, Draft, Failure, Flag, Label, ProposalId, TrialId};
+use crate::propose::agent::Checked;
 use crate::review::flags;
 use crate::run::interpreter;
 use crate::task::Stage;
@@ -24,14 +25,14 @@ fn checked(
 ) -> Result<CheckedTree, Failure> {
     let fault = |detail: String| Failure::new(Label::Infrastructure, detail);
     let draft = rig.draft(proposal, revision).map_err(|e| fault(e.to_string()))?;
-    let applied = applied(rig, study, &draft, parents)?;
+    let applied = applied(rig, study, trial, &draft, parents)?;
     let (commits, proposer) = look(study, |s| {
         let commits: Vec<String> = parents.iter().filter_map(|id| s.trial(*id)?.commit.clone()).collect();
         (commits, s.trial(trial).map(|t| t.proposer.clone()).unwrap_or_default())
     });
     let message = Message::new(trial, &draft.hypothesis, &proposer);
     let commit = rig.store().commit(trial, &commits, &applied.tree, &message).map_err(|e| fault(e.to_string()))?;
-    let surface = rig.surface_of(&applied.changed);
+    let surface = rig.surface_of(&applied.changed, draft.surface.as_deref());
     let flags = flags(rig, study, &applied.tree, parents).map_err(|e| fault(e.to_string()))?;
     Ok(CheckedTree { commit, tree: applied.tree, diff: applied.diff, surface, flags })
 }
@@ -56,14 +57,35 @@ fn flags(rig: &Rig, study: &Shared, tree: &str, parents: &[TrialId]) -> Result<V
 /// Why a person's edit cannot be taken, if it cannot: tried before anything is recorded of it.
 pub(in crate::engine) fn refusal(rig: &Rig, study: &Shared, trial: TrialId, draft: &Draft) -> Option<String> {
     let parents = look(study, |s| s.trial(trial).map(|t| t.parents.clone()).unwrap_or_default());
-    match applied(rig, study, draft, &parents) {
+    match applied_by_a_person(rig, study, draft, &parents) {
         Ok(applied) => look(study, |s| machine::duplicate(s, trial, &applied.tree)),
         Err(failure) => Some(format!("{}: {}", failure.label.word(), failure.detail)),
     }
 }
 
-/// The tree that edits make of the first parent's, within all rules that can be told before it runs.
-fn applied(rig: &Rig, study: &Shared, draft: &Draft, parents: &[TrialId]) -> Result<Applied, Failure> {
+/// What an agent's edits would become, tried before it submits them.
+pub(in crate::engine) fn tried(rig: &Rig, study: &Shared, parents: &[TrialId], role: &str, draft: &Draft) -> Result<Checked, Failure> {
+    let applied = applied_by_a_person(rig, study, draft, parents)?;
+    look(study, |s| territory::of_role(s, role)).allows(&rig.task.surfaces, &applied.changed)?;
+    let flags = flags(rig, study, &applied.tree, parents).map_err(|e| Failure::new(Label::Infrastructure, e.to_string()))?;
+    let duplicate = look(study, |s| crate::engine::workbench::duplicate(s, &applied.tree));
+    let near = duplicate.is_none().then(|| crate::engine::sameness::near(rig, study, &applied.tree)).flatten();
+    let surface = rig.surface_of(&applied.changed, draft.surface.as_deref());
+    Ok(Checked { tree: applied.tree, diff: applied.diff, changed: applied.changed, surface, flags, duplicate, near })
+}
+
+/// The tree that a trial's edits make of the first parent's, within all rules that can be told before it runs, and within what
+/// its proposer may touch.
+pub(super) fn applied(rig: &Rig, study: &Shared, trial: TrialId, draft: &Draft, parents: &[TrialId]) -> Result<Applied, Failure> {
+    let applied = applied_by_a_person(rig, study, draft, parents)?;
+    match look(study, |s| s.trial(trial).map(|t| territory::of(s, t))) {
+        Some(territory) => territory.allows(&rig.task.surfaces, &applied.changed).map(|()| applied),
+        None => Ok(applied),
+    }
+}
+
+/// The same for a person, who may touch all that the task allows.
+fn applied_by_a_person(rig: &Rig, study: &Shared, draft: &Draft, parents: &[TrialId]) -> Result<Applied, Failure> {
     let fault = |detail: String| Failure::new(Label::Infrastructure, detail);
     let base = look(study, |s| s.trial(*parents.first()?)?.tree.clone()).ok_or_else(|| fault("the parent has no tree".into()))?;
     let store = rig.store();

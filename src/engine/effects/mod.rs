@@ -1,13 +1,18 @@
 //! The work that the machine wants: one file a kind. Each effect first looks whether it was done already, so that asking
 //! twice, or again after a crash, is harmless.
 
+mod agent;
 pub(super) mod check;
+mod command;
 pub(super) mod evaluate;
 mod inference;
 mod label;
-mod propose;
+pub(super) mod preflight;
+pub(super) mod propose;
+mod rebase;
 pub(super) mod run;
 mod setup;
+mod territory;
 
 use super::machine::{Effect, EffectId, Input, SetupEnd};
 use super::rig::Rig;
@@ -51,9 +56,43 @@ pub(super) async fn start(
             let _ = started.send(Report { id, input: Some(input), done: false }).await;
         }
     };
+    let broken_off = reports.clone();
+    // What is dropped cannot wait; where the line is full, what was lost is lost.
+    let lost = move |input| drop(broken_off.try_send(Report { id, input: Some(input), done: false }));
     let input = match (id, effect) {
-        (EffectId::Propose(proposal), Effect::Propose { proposer, parents, operator: _, draw }) => {
+        (EffectId::Propose(proposal), Effect::Propose { proposer, parents, operator, .. }) if proposer.starts_with("command/") => {
+            Some(command::propose(rig, study, command::Asked { proposal, proposer, parents, operator, revise: None }, signals).await)
+        }
+        (EffectId::Propose(proposal), Effect::Propose { proposer, parents, operator: _, draw, assignment: None }) => {
             Some(blocking(id, move || propose::propose(&rig, &study, proposal, &proposer, &parents, draw)).await)
+        }
+        (EffectId::Propose(proposal), Effect::Propose { parents, operator, draw, assignment: Some(assignment), .. }) => {
+            let basis = look(&study, |s| s.seq);
+            let scene = agent::scene(operator, parents, *assignment, draw);
+            let request = agent::Request { proposal, revision: 1, scene };
+            Some(match agent::ask(&rig, &study, request, &signals, tell, lost).await {
+                Ok(draft) => Input::Drafted { proposal, draft, basis },
+                Err(detail) => Input::NoDraft { proposal, detail },
+            })
+        }
+        (EffectId::Rewrite(trial, revision), Effect::Rewrite { proposal, comment }) if by_command(&study, trial) => {
+            match command::Asked::again(&study, trial, revision, proposal, comment) {
+                Some(asked) => Some(command::propose(rig, study, asked, signals).await),
+                None => None,
+            }
+        }
+        (EffectId::Rewrite(trial, revision), Effect::Rewrite { proposal, comment }) => {
+            let asked = match agent::revised(&rig, &study, trial, proposal, &comment) {
+                Ok(scene) => agent::ask(&rig, &study, agent::Request { proposal, revision, scene }, &signals, tell, lost).await,
+                Err(detail) => Err(detail),
+            };
+            Some(match asked {
+                Ok(draft) => Input::Redrafted { trial, revision, draft },
+                Err(detail) => Input::NotRedrafted { trial, revision, detail },
+            })
+        }
+        (EffectId::Rebase(trial, _), Effect::Rebase { proposal, revision, parents }) => {
+            Some(blocking(id, move || rebase::rebase(&rig, &study, trial, proposal, revision, parents)).await)
         }
         (EffectId::Check(trial, revision), Effect::Check { proposal, parents }) => {
             Some(blocking(id, move || check::check(&rig, &study, trial, revision, proposal, &parents)).await)
@@ -76,6 +115,11 @@ pub(super) async fn start(
     let _ = reports.send(Report { id, input, done: true }).await;
 }
 
+/// Whether a program proposed this.
+fn by_command(study: &Shared, trial: crate::model::TrialId) -> bool {
+    look(study, |s| s.trial(trial).is_some_and(|t| t.proposer.starts_with("command/")))
+}
+
 /// Does blocking work off the loop.
 async fn blocking(id: EffectId, work: impl FnOnce() -> Input + Send + 'static) -> Input {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| broken(id))
@@ -87,6 +131,8 @@ pub(super) fn broken(id: EffectId) -> Input {
     let failure = || Failure::new(Label::Infrastructure, detail);
     match id {
         EffectId::Propose(proposal) => Input::NoDraft { proposal, detail: detail.into() },
+        EffectId::Rewrite(trial, revision) => Input::NotRedrafted { trial, revision, detail: detail.into() },
+        EffectId::Rebase(trial, revision) => Input::Rebased { trial, revision, parents: Vec::new(), result: Err(detail.into()) },
         EffectId::Check(trial, revision) => Input::Checked { trial, revision, result: Err(failure()) },
         EffectId::Run(run) => {
             Input::Ended { run, seconds: 0.0, peak_memory_bytes: 0, self_reported: None, failure: Some(failure()), artifacts: None }

@@ -62,7 +62,7 @@ fn drafted(rig: &Rig, study: &Shared, proposer: &str, parents: &[TrialId], draw:
 }
 
 /// The editable sources and files of settings of a tree, and the knobs in them.
-fn knobs_of(rig: &Rig, tree: &str, bounds: &[Bound]) -> Result<(BTreeMap<String, String>, knobs::Discovery), String> {
+pub(in crate::engine) fn knobs_of(rig: &Rig, tree: &str, bounds: &[Bound]) -> Result<(BTreeMap<String, String>, knobs::Discovery), String> {
     let store = rig.store();
     let mut sources = BTreeMap::new();
     let mut around = Around { command: Some(&rig.task.run.command), fixed: BTreeMap::new() };
