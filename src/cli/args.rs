@@ -53,6 +53,12 @@ pub enum Cmd {
         /// New limit of time, or +T more
         #[arg(long, value_name = "[+]T", allow_hyphen_values = true)]
         time: Option<String>,
+        /// New limit of money for models, or +USD more
+        #[arg(long, value_name = "[+]USD", allow_hyphen_values = true)]
+        cost: Option<String>,
+        /// New limit of the models' tokens, or +N more
+        #[arg(long, value_name = "[+]N", allow_hyphen_values = true)]
+        tokens: Option<String>,
         /// Another tier of isolation, A to D, or `none`
         #[arg(long, value_name = "TIER|none")]
         isolation: Option<String>,
@@ -83,15 +89,23 @@ pub enum Cmd {
         studies: Studies,
     },
     /// Show a study, or one trial of it
-    #[command(after_help = "Examples:\n  trialdeck show a\n  trialdeck show a t0007\n  trialdeck show a --json | jq '.best'")]
+    #[command(
+        after_help = "Examples:\n  trialdeck show a\n  trialdeck show a t0007\n  trialdeck show a --json | jq '.best'\n  trialdeck show a t0007 --conversation\n  trialdeck show a p0012 --conversation --full"
+    )]
     Show {
         /// The study
         study: String,
-        /// The trial
+        /// The trial; with --conversation also a proposal such as p0012
         trial: Option<String>,
-        /// The whole study (or trial) as one JSON object
+        /// The whole study (or trial, or conversation) as one JSON object
         #[arg(long)]
         json: bool,
+        /// What was said between the proposer of a trial and its model
+        #[arg(long, requires = "trial")]
+        conversation: bool,
+        /// With --conversation: all lines of every text
+        #[arg(long, requires = "conversation")]
+        full: bool,
         #[command(flatten)]
         studies: Studies,
     },
@@ -139,7 +153,7 @@ pub enum Cmd {
     },
     /// Hand in a proposal
     #[command(
-        after_help = "Examples:\n  trialdeck propose a --patch fix.diff -m \"average the last epochs' weights\"\n  trialdeck propose a --from ./edited -m \"tf-idf weights\" --wait --json\n\nExit codes with --wait: 0 kept, 3 another verdict, 1 not run."
+        after_help = "Examples:\n  trialdeck propose a --patch fix.diff -m \"average the last epochs' weights\"\n  trialdeck propose a --from ./edited -m \"tf-idf weights\" --wait --json\n  trialdeck propose a --idea \"cosine decay with a short warm-up\" --to optimizer\n\nExit codes with --wait: 0 kept, 3 another verdict, 1 not run."
     )]
     Propose {
         /// The study
@@ -153,8 +167,11 @@ pub enum Cmd {
         /// An idea in a sentence that an agent turns into an edit
         #[arg(long, value_name = "TEXT")]
         idea: Option<String>,
+        /// The role that is to do so [default: generalist]
+        #[arg(long, value_name = "ROLE", requires = "idea")]
+        to: Option<String>,
         /// The hypothesis: what changes, and why it should help
-        #[arg(short = 'm', long = "message", value_name = "HYPOTHESIS")]
+        #[arg(short = 'm', long = "message", value_name = "HYPOTHESIS", conflicts_with = "idea")]
         message: Option<String>,
         /// The trial to build on [default: the incumbent]
         #[arg(long, value_name = "T")]
@@ -273,6 +290,15 @@ pub enum Cmd {
         #[arg(long)]
         json: bool,
     },
+    /// Try each model server of your configuration: reachable, key, streaming, tools, speed
+    #[command(
+        after_help = "Each one is asked two short questions, which costs a few hundred tokens.\n\nExit codes: 0 all work, 1 one does not, 2 none is configured."
+    )]
+    Models {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
     /// Say what this machine offers, what a task uses, and where the configuration comes from
     #[command(
         after_help = "Examples:\n  trialdeck doctor\n  trialdeck doctor ./wind-power\n  trialdeck doctor --watch runs --pattern 'epoch (?P<epoch>\\d+) loss (?P<loss>\\S+)'\n  trialdeck doctor --init      ~/.config/trialdeck/config.toml, every key with its default\n\nExit codes: 0 a study can run (warnings or not), 1 something stands in its way."
@@ -372,15 +398,22 @@ pub struct RunArgs {
     /// Money for models at most (samplers cost nothing)
     #[arg(long, value_name = "USD")]
     pub cost: Option<f64>,
+    /// Tokens of models at most, sent and received together
+    #[arg(long, value_name = "N")]
+    pub tokens: Option<u64>,
     /// A named bundle of policy and proposers (comes later)
     #[arg(long, value_name = "S")]
     pub strategy: Option<String>,
     /// Which node to extend next [default: hillclimb]
     #[arg(long, value_enum)]
     pub policy: Option<PolicyArg>,
-    /// Who proposes: tpe, random, researcher, or several joined by + [default: tpe]
+    /// Who proposes: agents, tpe, random, researcher, command:"PROGRAM …", replay:STUDY, or several joined by +
+    /// [default: agents where a [[model]] is configured, else tpe]
     #[arg(long, value_name = "P[+P]")]
     pub proposer: Option<String>,
+    /// Grant programs that propose: network, env:NAME, or read:PATH (may be given several times)
+    #[arg(long = "proposer-grant", value_name = "GRANT")]
+    pub proposer_grants: Vec<String>,
     /// Runs at a time [default: one a GPU, else one a processor, 4 at most]
     #[arg(long, value_name = "N")]
     pub slots: Option<u32>,
@@ -535,6 +568,27 @@ pub enum Wish {
         /// To which role
         #[arg(long)]
         to: Option<String>,
+    },
+    /// Ask agents of a kind more or less often than their results say
+    Favour {
+        /// The role, or ROLE/MODEL, ROLE/MODEL/SURFACE, ROLE//SURFACE
+        kind: String,
+        /// What their worth is multiplied by; 0 is never, 1 is no favour
+        factor: f64,
+    },
+    /// Refuse proposals that touch what a pattern names; your own are free
+    Forbid {
+        /// A pattern of paths in the tree, such as 'models/**'
+        glob: String,
+        /// Allow it again
+        #[arg(long)]
+        off: bool,
+    },
+    /// Change who proposes, from the next request on
+    Proposer {
+        /// One, or several joined by +, which take turns
+        #[arg(value_name = "P[+P]")]
+        proposers: String,
     },
     /// Build on a trial next
     Branch {

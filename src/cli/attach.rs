@@ -101,7 +101,7 @@ async fn headless_on(dir: &Path, watch_only: bool, json: bool) -> Outcome {
         width: Box::new(host::width),
         suffix: host::suffix(dir),
     };
-    let finish = headless::follow(dir, link(dir, watch_only, host::stdout_is_terminal() && !json), output, keys).await;
+    let finish = headless::follow(dir, link(dir, watch_only, !json), output, keys).await;
     drop(cbreak);
     Ok(Exit(headless::exit_code(&finish?)))
 }

@@ -1,11 +1,13 @@
 //! From the arguments of `run` to a study on disk.
 
-use super::args::{AutonomyArg, PolicyArg, RunArgs};
+use super::args::{AutonomyArg, PolicyArg, RunArgs, Studies};
 use super::told::{self, Told};
-use super::{Failure, at_once, config, host, say};
+use super::{Failure, agents, at_once, config, host, say};
 use crate::engine::create::{self, Made, Plan};
+use crate::engine::external::Program;
+use crate::engine::recording::Source;
 use crate::engine::study_file;
-use crate::model::{Autonomy, Limits, PolicyName, Settings};
+use crate::model::{Agents, Autonomy, Limits, ModelSettings, PolicyName, Settings};
 use crate::propose::samplers::Sampler;
 use crate::run::slots;
 use crate::task::{self, Choices, Found, quantity};
@@ -20,6 +22,10 @@ pub(super) struct Wanted {
     pub(super) settings: Settings,
     /// The name, if one was given.
     pub(super) name: Option<String>,
+    /// Programs that propose.
+    pub(super) programs: Vec<Program>,
+    /// The study that it replays.
+    pub(super) recorded: Option<Source>,
 }
 
 /// Finds the task and checks the options. Nothing is written.
@@ -37,9 +43,14 @@ pub(super) fn wanted(args: &RunArgs, unattended: bool) -> Result<Wanted, Failure
     }
     let task = &found.parsed.task;
     let user = &config::current().file;
+    home_is_not_granted(&task.sandbox.read, &found.base)?;
     let asked = args.isolation.as_deref().or(user.isolation.as_ref().map(|at| at.value.as_str()));
+    let mut names = proposers_or_usual(args.proposer.as_deref(), user)?;
+    let recorded = replayed(&names, &args.studies, &found)?;
+    let programs = super::proposers::programs(&mut names, &user.commands, &args.proposer_grants)?;
     let isolation = super::isolation::choose(asked, task.sandbox.require, unattended)?;
     let has_gpu = task.budget.gpus.is_none() && slots::gpus().is_ok();
+    let agents = if names.iter().any(|p| p == "agents") { Some(Box::new(agents::of(task, user)?)) } else { None };
     let mut settings = task.settings(&Choices {
         seed: args.seed.unwrap_or(0),
         autonomy: match args.autonomy {
@@ -48,12 +59,17 @@ pub(super) fn wanted(args: &RunArgs, unattended: bool) -> Result<Wanted, Failure
             None => user.autonomy.as_ref().map_or(Autonomy::Ask, |at| at.value),
         },
         policy: args.policy.map(policy).or(user.policy.as_ref().map(|at| at.value)).unwrap_or(PolicyName::Hillclimb),
-        proposers: proposers_or_usual(args.proposer.as_deref(), user)?,
+        proposers: names,
+        agents,
         limits: limits(args)?,
         isolation,
         has_gpu,
         ..Choices::default()
     });
+    priced(&settings.limits, settings.agents.as_deref())?;
+    if let Some(recorded) = &recorded {
+        settings = as_recorded(recorded, settings, args);
+    }
     if matches!(settings.noise, crate::model::NoisePlan::Given { .. }) {
         settings.baseline_runs = 1;
     }
@@ -62,7 +78,53 @@ pub(super) fn wanted(args: &RunArgs, unattended: bool) -> Result<Wanted, Failure
         Some(made) => made.settle(&args.task)?,
         None => found,
     };
-    Ok(Wanted { found, settings, name: args.name.clone() })
+    Ok(Wanted { found, settings, name: args.name.clone(), programs, recorded })
+}
+
+/// The study that `replay:STUDY` names. Errors: one that is not there, or of another task.
+fn replayed(names: &[String], studies: &Studies, found: &Found) -> Result<Option<Source>, Failure> {
+    let named: Vec<&str> = names.iter().filter_map(|n| n.strip_prefix("replay:")).collect();
+    let name = match named.as_slice() {
+        [] => return Ok(None),
+        [name] if names.len() == 1 => *name,
+        _ => return Err(Failure::usage("a replay stands alone: its proposers are those of the recorded study")),
+    };
+    let dir = if name.contains('/') { host::cwd()?.join(name) } else { super::find::study_dir(name, studies)? };
+    let source = Source::read(&dir)?;
+    let (_, choices) = study_file::read(&crate::engine::layout::Layout::new(&dir))?;
+    if choices.task_hash != task_hash(&found.text) {
+        return Err(Failure::usage(format!(
+            "{name} was recorded with another task, or with another version of this one: name the very task.toml that it was made with"
+        )));
+    }
+    Ok(Some(source))
+}
+
+/// The recorded settings, but for what was said now and what is this machine's.
+fn as_recorded(recorded: &Source, now: Settings, args: &RunArgs) -> Settings {
+    let then = recorded.settings.clone();
+    let given = now.limits != Limits::default();
+    // What people and clocks did then is part of the recording.
+    let as_then = Limits { seconds: None, ..then.limits };
+    Settings {
+        isolation: now.isolation,
+        gpus: now.gpus,
+        limits: if given { now.limits } else { as_then },
+        autonomy: if args.autonomy.is_some() { now.autonomy } else { then.autonomy },
+        policy: if args.policy.is_some() { now.policy } else { then.policy },
+        seed: args.seed.unwrap_or(then.seed),
+        ..then
+    }
+}
+
+/// A home holds keys: it is kept from runs whole, and a grant of it would silently give nothing.
+fn home_is_not_granted(read: &[String], base: &Path) -> Result<(), Failure> {
+    let Some(home) = host::home() else { return Ok(()) };
+    let holds = |path: &&String| base.join(path).canonicalize().is_ok_and(|real| home.starts_with(real));
+    read.iter().find(holds).map_or(Ok(()), |path| {
+        let what = "is your home directory, or holds it, which is kept from runs; name the directories that a run needs";
+        Err(Failure::usage(format!("{path} of [sandbox] read {what}")))
+    })
 }
 
 /// Finds and reads the task that was named.
@@ -87,39 +149,49 @@ pub(super) fn limits(args: &RunArgs) -> Result<Limits, Failure> {
     if args.cost.is_some_and(|c| !c.is_finite() || c < 0.0) {
         return Err(Failure::usage("--cost wants an amount of money, such as 5 or 2.50"));
     }
-    Ok(Limits { trials: args.trials, seconds, usd: args.cost })
+    Ok(Limits { trials: args.trials, seconds, usd: args.cost, tokens: args.tokens })
+}
+
+/// Refuses a limit of money where a model of the study has no price: it could never be held.
+pub(super) fn priced(limits: &Limits, agents: Option<&Agents>) -> Result<(), Failure> {
+    let free = |m: &&ModelSettings| !m.priced;
+    let names: Vec<&str> = agents.into_iter().flat_map(|a| a.models.iter().filter(free)).map(|m| m.name.as_str()).collect();
+    if limits.usd.is_none() || names.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "--cost cannot be held: nothing says what {} costs; give its [[model]] a `prices = {{ input = …, output = … }}` in US dollars a \
+         million tokens (0 where it costs nothing), or bound --tokens instead",
+        names.join(", ")
+    )))
 }
 
 /// The proposers that were named, else those of the user's configuration, else the default. Agents are the default of who
-/// configured a model; until they are built the study is told to be without them.
+/// configured a model.
 fn proposers_or_usual(named: Option<&str>, user: &config::UserFile) -> Result<Vec<String>, Failure> {
     if named.is_some() {
         return proposers(named);
     }
-    let (mut names, wanted) = match &user.proposers {
-        Some(at) => (at.value.clone(), at.value.iter().any(|n| n == "agents")),
-        None => (proposers(None)?, !user.models.is_empty()),
-    };
-    names.retain(|name| name != "agents");
-    if names.is_empty() {
-        names = proposers(None)?;
+    match &user.proposers {
+        Some(at) => Ok(at.value.clone()),
+        // A key that merely lies in the environment is never spent unasked.
+        None if user.models.is_empty() => proposers(None),
+        None => Ok(vec!["agents".into()]),
     }
-    if wanted {
-        say(&format!("note: agents are not built yet, so your models are not asked: {} proposes", names.join(" + ")));
-    }
-    Ok(names)
 }
 
 /// The proposers that were named.
 pub(super) fn proposers(text: Option<&str>) -> Result<Vec<String>, Failure> {
-    let names: Vec<String> = text.unwrap_or("tpe").split('+').map(|n| n.trim().to_owned()).collect();
+    let names = super::proposers::split(text.unwrap_or("tpe")).map_err(|why| Failure::usage(format!("--proposer: {why}")))?;
     for name in &names {
-        let known = Sampler::parse(name).is_some() || name == "researcher";
+        let known = Sampler::parse(name).is_some()
+            || matches!(name.as_str(), "researcher" | "agents")
+            || ["command:", "replay:"].iter().any(|p| name.starts_with(p));
         if !known {
-            let later = name == "agents" || name.starts_with("command:") || name.starts_with("acp:") || name.starts_with("replay:");
+            let later = name.starts_with("acp:");
             let why = if later { "is not built yet" } else { "does not exist" };
             return Err(Failure::usage(format!(
-                "the proposer `{name}` {why}; there are tpe, random and researcher (only you propose), joined by +"
+                "the proposer `{name}` {why}; there are agents, tpe, random, researcher (only you propose) and command:\"PROGRAM …\", joined by +"
             )));
         }
     }
@@ -168,7 +240,8 @@ pub(super) fn task_hash(text: &str) -> String {
 
 /// Makes the study, unless it is told to end; `slots` as asked for on the command line, else as in the user's configuration.
 pub(super) fn create(wanted: Wanted, slots: Option<u32>, studies: &Path, told: &Told) -> Result<Made, Failure> {
-    let slots = slots.or(config::current().file.slots.as_ref().map(|at| at.value));
+    let as_then = wanted.recorded.as_ref().and_then(|r| r.slots);
+    let slots = slots.or(as_then).or(config::current().file.slots.as_ref().map(|at| at.value));
     std::fs::create_dir_all(studies).map_err(|e| {
         let why = if studies.exists() { "something that is no directory lies there".into() } else { e.to_string() };
         Failure::usage(format!("the studies directory {} cannot be made: {why}; choose another with --studies DIR", studies.display()))
@@ -187,8 +260,16 @@ pub(super) fn create(wanted: Wanted, slots: Option<u32>, studies: &Path, told: &
         task_hash: task_hash(&found.text),
         grants: Vec::new(),
         shut: Vec::new(),
+        programs: wanted.programs,
+        replays: wanted.recorded.as_ref().map(|r| r.dir.display().to_string()),
     };
+    choices.programs.iter().for_each(|program| say(&program.words()));
     let (program, cache) = (host::program()?, host::cache_dir());
+    let prompts = match (&wanted.settings.agents, &wanted.recorded) {
+        (None, _) => Vec::new(),
+        (Some(_), Some(recorded)) => agents::kept(&crate::engine::layout::Layout::new(&recorded.dir))?,
+        (Some(_), None) => agents::prompts()?,
+    };
     let plan = Plan {
         found: &found,
         settings: wanted.settings,
@@ -196,6 +277,8 @@ pub(super) fn create(wanted: Wanted, slots: Option<u32>, studies: &Path, told: &
         studies,
         program: &program,
         cache: cache.as_deref(),
+        prompts: &prompts,
+        recorded: wanted.recorded.as_ref(),
         say: &say,
         told_to_end: &|| told.to_end(),
     };

@@ -4,7 +4,7 @@
 
 mod asked;
 mod endpoints;
-mod finding;
+pub(super) mod finding;
 mod isolation;
 mod machine;
 mod place;

@@ -1,12 +1,14 @@
 //! The two processes behind a study: its engine, and the shim of each run.
 
-use super::{Exit, Failure, Outcome, host, isolation};
+use super::{Exit, Failure, Outcome, agents, host, isolation};
+use crate::engine::cast::Cast;
 use crate::engine::driver::Driver;
 use crate::engine::layout::Layout;
+use crate::engine::recording::{Player, Recorded};
 use crate::engine::rig::{Parts, Rig};
 use crate::engine::{clock, server, study_file};
 use crate::journal::{self, Journal, JournalError};
-use crate::model::{Event, apply};
+use crate::model::{Event, apply, redact};
 use crate::run::slots;
 use crate::watch::Watcher;
 use std::path::Path;
@@ -53,6 +55,10 @@ async fn wait_for_end() {
 /// Takes a study and works until it is over or `left` says so.
 pub(super) async fn serve(dir: &Path, left: watch::Receiver<bool>) -> Outcome {
     let layout = Layout::new(dir);
+    // Before the first text is looked at for keys.
+    let granted =
+        study_file::read(&layout).map(|(_, choices)| host::named(choices.programs.iter().flat_map(|p| &p.env))).unwrap_or_default();
+    granted.values().for_each(|value| redact::learn(value));
     let mut opened = match Journal::open(dir) {
         Ok(opened) => opened,
         Err(error @ JournalError::Owned { .. }) => return Err(Failure { message: error.to_string(), exit: Exit::OWNED }),
@@ -67,6 +73,7 @@ pub(super) async fn serve(dir: &Path, left: watch::Receiver<bool>) -> Outcome {
         }
     }
     let (task, choices) = study_file::read(&layout)?;
+    let has_agents = study.settings.agents.is_some();
     let (slots, mut notes) = slots::find(study.settings.gpus, choices.slots, host::cpus());
     if let Some(recovered) = opened.recovered {
         notes.push(format!("the journal was recovered: {recovered}"));
@@ -75,6 +82,7 @@ pub(super) async fn serve(dir: &Path, left: watch::Receiver<bool>) -> Outcome {
     let watcher = Watcher::start(clock::now, move |event| {
         let _ = seen_to.send(event);
     })?;
+    let recorded = Recorded::open(&layout)?;
     let parts = Parts {
         task,
         path: choices.path,
@@ -85,12 +93,21 @@ pub(super) async fn serve(dir: &Path, left: watch::Receiver<bool>) -> Outcome {
         private: host::installing(),
         grants: choices.grants,
         confinement: isolation::confinement(&study, dir, dir, &choices.shut)?,
+        proposers: choices.programs,
+        granted,
+        cast: if has_agents { agents::cast(&layout, recorded.as_ref())? } else { Cast::nobody() },
     };
     let rig = Rig::open(layout, parts, watcher)?;
+    rig.end_seats();
+    notes.extend(rig.grants_unset());
     rig.store().remove_stale_locks();
     // An engine that nobody can reach would work on with no one to stop it.
     let bound = server::Bound::new(dir, &host::socket(dir)).await?;
-    let driver = Driver::new(rig, opened.journal, study, seen, notes);
+    let mut driver = Driver::new(rig, opened.journal, study, seen, notes);
+    if let Some(recorded) = recorded {
+        let own = journal::read_from(dir, journal::Cursor::default())?.records;
+        driver = driver.replaying(Player::new(recorded, own.iter().map(|record| &record.event)));
+    }
     let (done, over) = watch::channel(false);
     let serving = tokio::spawn(bound.serve(driver.handle(), gone(over)));
     let (journal, worked) = driver.work(left).await;

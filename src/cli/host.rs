@@ -70,6 +70,11 @@ pub(super) fn installing() -> std::collections::BTreeMap<String, String> {
         .collect()
 }
 
+/// Those of these variables that are set.
+pub(super) fn named<'a>(names: impl IntoIterator<Item = &'a String>) -> std::collections::BTreeMap<String, String> {
+    names.into_iter().filter_map(|name| Some((name.clone(), env::var(name).ok()?))).collect()
+}
+
 /// All variables that are text.
 pub(super) fn variables() -> impl Iterator<Item = (String, String)> {
     env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

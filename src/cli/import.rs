@@ -61,6 +61,8 @@ pub(super) fn import(args: &ImportArgs) -> Outcome {
             studies: &studies,
             program: &program,
             cache: cache.as_deref(),
+            prompts: &[],
+            recorded: None,
             say: &say,
             told_to_end: &to_end,
         })

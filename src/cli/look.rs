@@ -69,12 +69,34 @@ pub(super) fn show(name: &str, trial: Option<&str>, json: bool, choice: &Studies
         Some(text) => {
             let trial = find::trial(&study, text)?;
             if json {
-                put_json(&document::trial_document(trial))?;
+                put_json(&document::priced_document(&study, trial))?;
             } else {
                 let Answer::Trial { detail } = answer(&dir, &study, &Query::Trial { trial: trial.id })? else { return Err(odd()) };
                 put(&headless::show_trial(&study, &detail, &host::suffix(&dir), paint()));
             }
         }
+    }
+    Ok(Exit::DONE)
+}
+
+/// `trialdeck show STUDY TRIAL --conversation`; of a proposal that came to nothing, by its own number.
+pub(super) fn conversation(name: &str, which: &str, json: bool, full: bool, choice: &Studies) -> Outcome {
+    let (dir, study) = find::study(name, choice)?;
+    let id = if which.starts_with('p') {
+        find::proposal(&study, which)?
+    } else {
+        let trial = find::trial(&study, which)?;
+        trial.proposal.ok_or_else(|| Failure::usage(format!("{} is the baseline: nobody proposed it", trial.id)))?
+    };
+    let last = study.proposals.keys().next_back().map_or_else(|| "it has none".into(), |last| format!("its last is {last}"));
+    let request = study.proposals.get(&id).ok_or_else(|| Failure::usage(format!("{} has no proposal {id}; {last}", study.name)))?;
+    let record = archive::conversation::read(&dir, id)?;
+    let trouble = record.trouble();
+    if json {
+        put_json(&serde_json::json!({ "proposal": request, "turns": record.turns, "trouble": trouble }))?;
+    } else {
+        let fold = if full { headless::Fold::Nothing } else { headless::Fold::Few };
+        put(&headless::conversation(request, &record.turns, trouble.as_deref(), fold, paint()));
     }
     Ok(Exit::DONE)
 }

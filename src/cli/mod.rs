@@ -1,5 +1,6 @@
 //! The command line: arguments, wiring, exit codes. The only room that reads the environment.
 
+mod agents;
 mod args;
 mod ask;
 mod at_once;
@@ -18,8 +19,10 @@ mod isolation;
 mod keys;
 mod knobs;
 mod look;
+mod models;
 mod offers;
 mod outfit;
+mod proposers;
 mod replay;
 mod resume;
 mod run;
@@ -128,23 +131,21 @@ fn dispatch(cli: Cli) -> Outcome {
     match command {
         Cmd::Run(args) => run::run(&args),
         Cmd::Attach { study, watch, studies } => attach::attach(study.as_deref(), watch, &studies),
-        Cmd::Resume { study, trials, time, isolation, how, studies } => {
-            resume::resume(&study, (trials.as_deref(), time.as_deref()), isolation.as_deref(), &how, &studies)
+        Cmd::Resume { study, trials, time, cost, tokens, isolation, how, studies } => {
+            let more = resume::More { trials, time, cost, tokens };
+            resume::resume(&study, &more, isolation.as_deref(), &how, &studies)
         }
         Cmd::Stop { study, now, studies } => steer::stop(&study, now, &studies),
         Cmd::Ls { json, short, studies } => look::ls(json, short, &studies),
-        Cmd::Show { study, trial, json, studies } => look::show(&study, trial.as_deref(), json, &studies),
+        Cmd::Show { study, trial: Some(trial), json, conversation: true, full, studies } => {
+            look::conversation(&study, &trial, json, full, &studies)
+        }
+        Cmd::Show { study, trial, json, studies, .. } => look::show(&study, trial.as_deref(), json, &studies),
         Cmd::Tree { study, studies } => look::tree(&study, &studies),
         Cmd::Diff { study, trial, against, json, studies } => look::diff(&study, &trial, &against, json, &studies),
         Cmd::Log { study, trial, follow, stderr, evaluator, studies } => look::log(&study, &trial, follow, stderr, evaluator, &studies),
-        Cmd::Propose { study, patch, from, idea, message, parent, wait, json, studies } => {
-            if idea.is_some() {
-                return later(
-                    "propose --idea",
-                    "an idea in a sentence needs an agent, which comes later; hand in the edit itself with --patch or --from",
-                );
-            }
-            steer::propose(&steer::Proposal { study, patch, from, message, parent, wait, json, studies })
+        Cmd::Propose { study, patch, from, idea, to, message, parent, wait, json, studies } => {
+            steer::propose(&steer::Proposal { study, patch, from, idea, to, message, parent, wait, json, studies })
         }
         Cmd::Ctl { study, wish, json, studies } => steer::ctl(&study, wish, json, &studies),
         Cmd::Verify { study, all, json, studies } => verify::verify(&study, all, json, &studies),
@@ -157,6 +158,7 @@ fn dispatch(cli: Cli) -> Outcome {
         }
         Cmd::Import(args) => import::import(&args),
         Cmd::Init(args) => init::init(&args),
+        Cmd::Models { json } => models::models(json),
         Cmd::Tasks { json } => look::tasks(json),
         Cmd::Knobs { task, cmd, all, json } => knobs::knobs(&task, cmd.as_deref(), all, json),
         Cmd::Doctor { watch: Some(place), patterns, files, json, .. } => watch_dir::watch(&place, &patterns, &files, json),
@@ -190,7 +192,7 @@ fn configure(command: Option<&Cmd>) -> Result<(), Failure> {
 }
 
 /// Commands of the design whose time has not come.
-const LATER: [&str; 8] = ["models", "report", "analyze", "gc", "fork", "completions", "man", "serve"];
+const LATER: [&str; 7] = ["report", "analyze", "gc", "fork", "completions", "man", "serve"];
 
 fn later(what: &str, why: &str) -> Outcome {
     Err(Failure::usage(format!("{what} is not built yet: {why}")))

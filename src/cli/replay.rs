@@ -3,6 +3,7 @@
 use super::args::Studies;
 use super::{Exit, Failure, Outcome, find, host, put, put_json, say};
 use crate::decide::student_t;
+use crate::engine::cast::Cast;
 use crate::engine::layout::Layout;
 use crate::engine::replay;
 use crate::engine::rig::{Parts, Rig};
@@ -47,6 +48,9 @@ pub(super) fn replay(name: &str, trial: &str, json: bool, choice: &Studies) -> O
         private: Default::default(),
         grants: choices.grants,
         confinement: super::isolation::confinement(&study, &dir, &scratch, &choices.shut)?,
+        proposers: Vec::new(),
+        granted: Default::default(),
+        cast: Cast::nobody(),
     };
     let rig = Rig::open(layout, parts, watcher)?;
     if let Some(hash) = study.setup.as_ref().and_then(|s| s.hash.as_ref())

@@ -4,6 +4,7 @@
 //! looks like a living engine; so whatever is found is looked at again until it is one thing or the other.
 
 use super::args::{How, Studies};
+use super::create::priced;
 use super::run::{self, LOOK, PATIENCE, reread};
 use super::{Exit, Failure, Outcome, engine, find, host, isolation, say, steer};
 use crate::engine::{clock, machine};
@@ -35,6 +36,7 @@ impl Changes {
             trials: l.trials.or(now.trials),
             seconds: l.seconds.or(now.seconds),
             usd: l.usd.or(now.usd),
+            tokens: l.tokens.or(now.tokens),
         });
         let mut changes = Vec::new();
         changes.extend(self.proposers.clone().map(|proposers| SettingsChange::Proposers { proposers }));
@@ -45,23 +47,32 @@ impl Changes {
     }
 }
 
+/// How far a study is to go on: each a new limit, or `+` and how much more.
+pub(super) struct More {
+    pub(super) trials: Option<String>,
+    pub(super) time: Option<String>,
+    pub(super) cost: Option<String>,
+    pub(super) tokens: Option<String>,
+}
+
 /// `trialdeck resume`.
-pub(super) fn resume(
-    name: &str,
-    (trials, time): (Option<&str>, Option<&str>),
-    isolation: Option<&str>,
-    how: &How,
-    studies: &Studies,
-) -> Outcome {
+pub(super) fn resume(name: &str, wanted: &More, isolation: Option<&str>, how: &How, studies: &Studies) -> Outcome {
     let (dir, study) = find::study(name, studies)?;
     find::can_go_on(&study)?;
     let unattended = how.auto || how.json || how.detach || !host::interactive();
     let tier = isolation::goes_on(&dir, &study, isolation, unattended)?;
     let limits = |study: &Study| -> Result<Limits, Failure> {
         let now = study.settings.limits;
-        Ok(Limits { trials: more_trials(study, trials)?, seconds: more_time(now.seconds, study, time)?, ..now })
+        let limits = Limits {
+            trials: more_trials(study, wanted.trials.as_deref())?,
+            seconds: more_time(now.seconds, study, wanted.time.as_deref())?,
+            usd: more_money(study, wanted.cost.as_deref())?,
+            tokens: more_tokens(study, wanted.tokens.as_deref())?,
+        };
+        priced(&limits, study.settings.agents.as_deref())?;
+        Ok(limits)
     };
-    let more = trials.is_some() || time.is_some();
+    let more = [&wanted.trials, &wanted.time, &wanted.cost, &wanted.tokens].into_iter().any(Option::is_some);
     let settings = |study: &Study| {
         // A history that begins to run here has no autonomy of anyone's choice yet: it gets that of a new study.
         let auto = (how.auto || !host::interactive()) && !measured_here(study).is_empty();
@@ -80,6 +91,26 @@ fn more_trials(study: &Study, text: Option<&str>) -> Result<Option<u32>, Failure
     let number = |t: &str| t.parse::<u32>().map_err(|_| Failure::usage(format!("--trials {text}: write a number, or +20 for 20 more")));
     match text.strip_prefix('+') {
         Some(more) => Ok(Some(study.trials_used.saturating_add(number(more)?))),
+        None => Ok(Some(number(text)?)),
+    }
+}
+
+fn more_money(study: &Study, text: Option<&str>) -> Result<Option<f64>, Failure> {
+    let Some(text) = text else { return Ok(study.settings.limits.usd) };
+    let wrong = || Failure::usage(format!("--cost {text}: write an amount of money, such as 5 or 2.50, or +5 for 5 more"));
+    let amount = |t: &str| t.parse::<f64>().ok().filter(|n| n.is_finite() && *n >= 0.0).ok_or_else(wrong);
+    match text.strip_prefix('+') {
+        Some(more) => Ok(Some(study.spend.usd + amount(more)?)),
+        None => Ok(Some(amount(text)?)),
+    }
+}
+
+fn more_tokens(study: &Study, text: Option<&str>) -> Result<Option<u64>, Failure> {
+    let Some(text) = text else { return Ok(study.settings.limits.tokens) };
+    let number = |t: &str| t.parse::<u64>().map_err(|_| Failure::usage(format!("--tokens {text}: write a number, or +100000 for more")));
+    let spent = study.spend.prompt_tokens.saturating_add(study.spend.completion_tokens);
+    match text.strip_prefix('+') {
+        Some(more) => Ok(Some(spent.saturating_add(number(more)?))),
         None => Ok(Some(number(text)?)),
     }
 }

@@ -73,11 +73,17 @@ fn again(args: &RunArgs, wanted: &Wanted, dir: &Path) -> Outcome {
             "there is a study {name} of another task (or of another version of this one): choose another --name, or go on with it by `trialdeck resume {name}`"
         )));
     }
+    if let Some(program) = wanted.programs.iter().find(|p| !choices.programs.contains(p)) {
+        return Err(Failure::usage(format!(
+            "{name} was made without the program command/{} as it is named now: what a study's programs run and are granted is settled when it is made; choose another --name",
+            program.name
+        )));
+    }
     let unattended = args.how.auto || args.how.json || args.how.detach || !host::interactive();
     let given = create::limits(args)?;
     let changes = Changes {
         limits: (given != Limits::default()).then_some(given),
-        proposers: args.proposer.as_deref().map(|p| create::proposers(Some(p))).transpose()?,
+        proposers: args.proposer.as_ref().map(|_| wanted.settings.proposers.clone()),
         policy: args.policy.map(create::policy),
         autonomy: args.autonomy.map(create::autonomy),
         isolation: args.isolation.as_ref().and_then(|_| Tier::parse(&wanted.settings.isolation)),

@@ -5,7 +5,7 @@ use super::{Exit, Failure, Outcome, create, engine, find, host, put, put_json, r
 use crate::client::{Caller, ConnectError, read_study};
 use crate::engine::{create as study_rules, layout::Layout, study_file};
 use crate::lineage::Store;
-use crate::model::{Draft, Edit, ProposalId, Status, Study, TrialId, Verdict};
+use crate::model::{Draft, Edit, Favour, ProposalId, Status, Study, TrialId, Verdict};
 use crate::propose::blocks;
 use crate::protocol::{Ack, Answer, Command, Query, document};
 use std::{
@@ -19,6 +19,8 @@ pub(super) struct Proposal {
     pub(super) study: String,
     pub(super) patch: Option<PathBuf>,
     pub(super) from: Option<PathBuf>,
+    pub(super) idea: Option<String>,
+    pub(super) to: Option<String>,
     pub(super) message: Option<String>,
     pub(super) parent: Option<String>,
     pub(super) wait: bool,
@@ -152,6 +154,10 @@ fn edits(dir: &Path, study: &Study, parent: TrialId, patch: Option<&Path>, from:
 pub(super) fn propose(wanted: &Proposal) -> Outcome {
     let (dir, study) = find::study(&wanted.study, &wanted.studies)?;
     find::can_go_on(&study)?;
+    if let Some(idea) = &wanted.idea {
+        let parent = wanted.parent.as_ref().map(|text| find::trial(&study, text).map(|t| t.id)).transpose()?;
+        return pitch(&dir, Command::Idea { text: idea.clone(), parent, to: wanted.to.clone() }, wanted);
+    }
     let message = wanted.message.as_deref().map(str::trim).filter(|m| !m.is_empty());
     let hypothesis = message.ok_or_else(|| Failure::usage("say what changes and why it should help: -m HYPOTHESIS"))?.to_owned();
     let parent = match &wanted.parent {
@@ -165,19 +171,55 @@ pub(super) fn propose(wanted: &Proposal) -> Outcome {
         let mut caller = connect(&dir).await?;
         let ack = caller.command(command).await.map_err(refused)?;
         let id = ack.trial.ok_or_else(|| refused("the engine named no trial".into()))?;
-        let settled = |status: Status| {
-            if wanted.wait { status.is_final() } else { status != Status::Proposed }
-        };
-        caller.wait_until(|mirror| mirror.row(id).filter(|row| settled(row.status)).map(|_| ())).await.map_err(refused)?;
-        let answer = caller.query(Query::Trial { trial: id }).await.map_err(refused)?;
-        let Answer::Trial { detail } = answer else { return Err(refused("the engine gave another answer".into())) };
-        let trial = detail.document;
-        if wanted.json {
-            put_json(&trial)?;
-        } else {
-            put(&line_of(&trial));
+        became(&mut caller, id, wanted).await
+    })
+}
+
+/// Waits until a handed-in trial is checked, or decided where that was asked for, and prints it.
+async fn became(caller: &mut Caller, id: TrialId, wanted: &Proposal) -> Outcome {
+    let settled = |status: Status| {
+        if wanted.wait { status.is_final() } else { status != Status::Proposed }
+    };
+    caller.wait_until(|mirror| mirror.row(id).filter(|row| settled(row.status)).map(|_| ())).await.map_err(refused)?;
+    let answer = caller.query(Query::Trial { trial: id }).await.map_err(refused)?;
+    let Answer::Trial { detail } = answer else { return Err(refused("the engine gave another answer".into())) };
+    let trial = detail.document;
+    if wanted.json {
+        put_json(&trial)?;
+    } else {
+        put(&line_of(&trial));
+    }
+    Ok(exit_of(&trial, wanted.wait))
+}
+
+/// Hands an idea to an agent. Without `--wait` the request alone is told: writing the edit takes a model its time.
+fn pitch(dir: &Path, command: Command, wanted: &Proposal) -> Outcome {
+    runtime()?.block_on(async {
+        let mut caller = connect(dir).await?;
+        let ack = caller.command(command).await.map_err(refused)?;
+        let proposal = ack.proposal.ok_or_else(|| refused("the engine named no proposal".into()))?;
+        if !wanted.wait {
+            if wanted.json {
+                put_json(&ack)?;
+            } else {
+                put(&format!("{proposal} is being written; it will wait for review like any proposal"));
+            }
+            return Ok(Exit::DONE);
         }
-        Ok(exit_of(&trial, wanted.wait))
+        // The last fact about the request says what became of it, for nothing came of it when it is asked no more.
+        let told = |mirror: &crate::client::Mirror| {
+            let header = mirror.header.as_ref().filter(|_| mirror.seq >= ack.seq)?;
+            let row = mirror.rows.iter().find(|row| row.proposal == Some(proposal)).map(|row| row.id);
+            let open = header.proposing.iter().any(|(id, _)| *id == proposal);
+            row.map(Some).or((!open).then_some(None))
+        };
+        match caller.wait_until(told).await.map_err(refused)? {
+            Some(trial) => became(&mut caller, trial, wanted).await,
+            None => {
+                let why = run::reread(dir)?.proposals.get(&proposal).and_then(|p| p.failed.clone()).unwrap_or_default();
+                Err(refused(format!("nothing came of {proposal}: {}", crate::model::Safe::line(&why))))
+            }
+        }
     })
 }
 
@@ -233,10 +275,33 @@ fn command(dir: &Path, study: &Study, wish: Wish) -> Result<Command, Failure> {
         Wish::Replicate { trial: t, runs } => Command::Replicate { trial: trial(&t)?, runs },
         Wish::Autonomy { mode } => Command::Autonomy { mode: create::autonomy(mode) },
         Wish::Steer { text, to } => Command::Steer { text, to },
+        Wish::Favour { kind, factor } => Command::Favour { favour: favour(&kind, factor)? },
+        Wish::Forbid { glob, off } => Command::Forbid { glob, on: !off },
+        Wish::Proposer { proposers } => Command::Proposers { proposers: named(study, &proposers)? },
         Wish::Branch { trial: t } => Command::Pin { trial: trial(&t)?, on: true },
         Wish::Pin { trial: t, off } => Command::Pin { trial: trial(&t)?, on: !off },
         Wish::Prune { trial: t, off } => Command::Prune { trial: trial(&t)?, on: !off },
     })
+}
+
+/// `ROLE[/MODEL[/SURFACE]]`; an empty part is every one.
+fn favour(kind: &str, factor: f64) -> Result<Favour, Failure> {
+    let mut parts = kind.splitn(3, '/').map(|part| Some(part.trim().to_owned()).filter(|p| !p.is_empty()));
+    let role =
+        parts.next().flatten().ok_or_else(|| Failure::usage(format!("`{kind}` names no role: say ROLE, ROLE/MODEL or ROLE//SURFACE")))?;
+    Ok(Favour { role, model: parts.next().flatten(), surface: parts.next().flatten(), factor })
+}
+
+/// Proposers that the living engine can ask: agents and programs are those that the study was made with.
+fn named(study: &Study, text: &str) -> Result<Vec<String>, Failure> {
+    let names: Vec<String> = text.split('+').map(|n| n.trim().to_owned()).collect();
+    let of_the_study =
+        |name: &str| (name == "agents" && study.settings.agents.is_some()) || study.settings.proposers.iter().any(|p| p == name);
+    let unknown = names.iter().filter(|name| !of_the_study(name)).cloned().collect::<Vec<_>>();
+    if !unknown.is_empty() {
+        create::proposers(Some(&unknown.join("+")))?;
+    }
+    Ok(names)
 }
 
 /// A new revision: the whole of it, against the parent, with the words of the one before.

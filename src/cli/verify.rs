@@ -2,6 +2,7 @@
 
 use super::args::Studies;
 use super::{Exit, Failure, Outcome, find, host, isolation, put, put_json, say};
+use crate::engine::cast::Cast;
 use crate::engine::layout::Layout;
 use crate::engine::rig::{Parts, Rig};
 use crate::engine::verify::{self, Check, Scope};
@@ -90,6 +91,9 @@ fn scores(dir: &Path, study: &Study, scope: Scope) -> Result<Check, Failure> {
         private: Default::default(),
         grants: choices.grants,
         confinement: isolation::confinement(study, dir, scratch.path(), &choices.shut)?,
+        proposers: Vec::new(),
+        granted: Default::default(),
+        cast: Cast::nobody(),
     };
     let rig = Rig::open(Layout::new(dir), parts, Watcher::start(clock::now, |_| {})?)?;
     if let Some(hash) = study.setup.as_ref().and_then(|s| s.hash.as_ref())

@@ -40,6 +40,9 @@ pub fn closing(study: &Study, now: Millis, suffix: &str) -> Vec<String> {
     if !failures.is_empty() {
         say("failures", failures);
     }
+    if !study.spend.is_nothing() {
+        say("agents", super::words::spent(&study.spend));
+    }
     let gpu = if study.gpu_seconds > 0.0 { format!(", {} of GPU time", span(study.gpu_seconds)) } else { String::new() };
     if !fixed {
         say("time", format!("{}, slots {:.0} % in use{gpu}", span(study.active_seconds(now)), slot_utilisation(study) * 100.0));

@@ -1,13 +1,14 @@
 //! One line a notable fact, for people. What the closing table says anyway, or follows from another line, has none.
 
 use super::paint::{Tone, tone_of};
-use super::words::{freedom, gain, gain_vs, noise_advice, outcome, plural, safe, score, signed, span};
+use super::words::{freedom, gain, gain_vs, noise_advice, outcome, plural, safe, score, signed, span, spent};
 use crate::model::{
-    Autonomy, Best, Comparison, Decision, EndReason, Event, Flag, Label, Noise, Record, Reviewer, Status, StudyState, TrialId, Verdict,
-    flagged,
+    Autonomy, Best, Comparison, Decision, EndReason, Event, Flag, Label, Noise, ProposalId, Record, Reviewer, Spend, Status, StudyState,
+    TrialId, Verdict, flagged,
     number::{rough, short},
 };
 use crate::protocol::{Header, Row};
+use std::collections::BTreeMap;
 
 /// A fact in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub struct Line {
 }
 
 impl Line {
-    fn new(tone: Tone, subject: impl Into<String>, text: impl Into<String>) -> Self {
+    pub(super) fn new(tone: Tone, subject: impl Into<String>, text: impl Into<String>) -> Self {
         Self { subject: subject.into(), tone, text: text.into() }
     }
 
@@ -35,6 +36,8 @@ impl Line {
 pub struct Before {
     noise: Option<Noise>,
     best: Option<Best>,
+    /// What each request under way has cost: it is said once, with what came of it.
+    spent: BTreeMap<ProposalId, Spend>,
 }
 
 impl Before {
@@ -43,6 +46,8 @@ impl Before {
         match event {
             Event::NoiseMeasured { noise } => self.noise = Some(*noise),
             Event::BestChanged { .. } => self.best = best_of(event),
+            Event::Spent { proposal, spend } => self.spent.entry(*proposal).or_default().add(spend),
+            Event::Proposed { proposal, .. } | Event::ProposalFailed { proposal, .. } => drop(self.spent.remove(proposal)),
             _ => {}
         }
     }
@@ -111,7 +116,31 @@ pub fn line(record: &Record, header: &Header, row: impl Fn(TrialId) -> Option<Ro
             let why = if *certify { "to certify the headline" } else { "asked for by a person" };
             Some(Line::of(*trial, "replicate", Tone::Plain, format!("{runs} more, {why}")))
         }
-        Event::ProposalFailed { proposal, detail } => Some(Line::new(Tone::Warning, format!("{proposal}  nothing"), safe(detail))),
+        Event::ProposalAsked { proposal, proposer, operator, parents, assignment: Some(assignment), .. } => {
+            let on = parents.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+            let what = format!("{}  {} on {on}  {}", safe(proposer), operator.word(), safe(&assignment.why));
+            let idea = assignment.idea.as_ref().map(|idea| format!(": {}", safe(idea))).unwrap_or_default();
+            Some(Line::new(Tone::Faint, format!("{proposal}  asked"), format!("{what}{idea}")))
+        }
+        Event::Proposed { proposal, trial, hypothesis, .. } if before.spent.contains_key(proposal) => {
+            let cost = before.spent.get(proposal).map(spent).unwrap_or_default();
+            Some(Line::of(*trial, "drafted", Tone::Faint, format!("{proposal}  {}  ({cost})", safe(hypothesis))))
+        }
+        Event::Revised { trial, revision, by: Reviewer::Proposer, .. } => {
+            Some(Line::of(*trial, "revised", Tone::Plain, format!("revision {revision} by its proposer")))
+        }
+        Event::NotRevised { trial, detail } => {
+            Some(Line::of(*trial, "not revised", Tone::Warning, format!("{}; the revision before waits", safe(detail))))
+        }
+        Event::Rebased { trial, revision, parents } => {
+            let onto = parents.first().map(ToString::to_string).unwrap_or_default();
+            Some(Line::of(*trial, "rebased", Tone::Faint, format!("revision {revision}, carried over to {onto}")))
+        }
+        Event::Cautioned { text, .. } => Some(Line::new(Tone::Warning, "warning", safe(text))),
+        Event::ProposalFailed { proposal, detail } => {
+            let cost = before.spent.get(proposal).map(|s| format!("  ({})", spent(s))).unwrap_or_default();
+            Some(Line::new(Tone::Warning, format!("{proposal}  nothing"), format!("{}{cost}", safe(detail))))
+        }
         Event::HoldoutUnsealed { holdout } if !holdout.is_empty() => {
             Some(Line::new(Tone::Plain, "holdout", format!("unsealed for {}", plural(holdout.len(), "trial"))))
         }
@@ -166,7 +195,10 @@ fn study_line(event: &Event) -> Option<Line> {
             let text = if *now { "now: what runs is killed" } else { "once the running runs have ended" };
             Some(Line::new(Tone::Strong, "stopping", text))
         }
-        Event::Steered { text, .. } => Some(Line::new(Tone::Plain, "to the agents", safe(text))),
+        Event::Steered { text, to } => {
+            let to = to.as_deref().map_or_else(|| "to the agents".to_owned(), |role| format!("to {}", safe(role)));
+            Some(Line::new(Tone::Plain, to, safe(text)))
+        }
         Event::SettingsChanged { change } => Some(Line::new(Tone::Plain, "setting", setting(change))),
         _ => None,
     }
@@ -182,6 +214,9 @@ fn setting(change: &crate::model::SettingsChange) -> String {
         Change::Proposers { proposers } => format!("proposers are {}", safe(&proposers.join(", "))),
         Change::Policy { policy } => format!("the policy is {}", policy.word()),
         Change::Isolation { tier } => format!("isolation {tier}, {}", tier.by()),
+        Change::Favour { favour } => safe(&favour.to_string()),
+        Change::Forbidden { glob, on: true } => format!("proposals that touch {} are refused from now on", safe(glob)),
+        Change::Forbidden { glob, on: false } => format!("{} may be touched again", safe(glob)),
         Change::LetPass { proposer } => format!("proposals of {} pass from now on", safe(proposer)),
     }
 }
@@ -219,6 +254,7 @@ fn review_line(trial: TrialId, by: Reviewer, decision: Decision, reason: Option<
     let by = match by {
         Reviewer::Human => "by a person",
         Reviewer::Rule => "by a rule",
+        Reviewer::Proposer => "by its proposer",
         Reviewer::Auto => return None,
     };
     let (word, tone) = match decision {

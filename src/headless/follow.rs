@@ -10,6 +10,7 @@ use super::{
     words::{fit, safe},
 };
 use crate::client::{Incoming, Link, LinkState, Mirror, Request, read_study};
+use crate::model::conversation::Thought;
 use crate::model::{Event, Millis, Record, StudyState, printable, printable_json};
 use crate::protocol::{Command, Signal, Snapshot};
 use std::{
@@ -177,6 +178,10 @@ impl Printer {
             Incoming::Signal(Signal::SetupLog { last, .. }) => {
                 self.setup_log = last;
                 Ok(())
+            }
+            // What a server does to whoever asks it is no fact, but who looks on wants to know why nothing comes.
+            Incoming::Signal(Signal::Thought { proposal, thought: Thought::Note { text } }) if !self.json => {
+                self.say(&Line::new(Tone::Warning, format!("{proposal}  trouble"), safe(&text)))
             }
             Incoming::Update(_) | Incoming::Signal(_) | Incoming::Acked(..) | Incoming::Answered(..) | Incoming::Link(_) => Ok(()),
         }

@@ -5,6 +5,7 @@
 //! functions of headers, rows, studies and documents, tested by tables and frames; `follow` only joins them.
 
 mod closing;
+mod conversation;
 mod facts;
 mod finish;
 mod follow;
@@ -19,6 +20,7 @@ mod tree;
 mod words;
 
 pub use closing::{closing, summary};
+pub use conversation::{Fold, conversation};
 pub use facts::opening;
 pub use finish::{Ending, Finish, exit_code};
 pub use follow::{Key, Output, follow};

@@ -237,6 +237,7 @@ fn reviewer(by: Reviewer) -> &'static str {
     match by {
         Reviewer::Human => "a person",
         Reviewer::Rule => "a rule",
+        Reviewer::Proposer => "the proposer",
         Reviewer::Auto => "auto",
     }
 }

@@ -1,7 +1,7 @@
 //! Scores, gains, spans of time and columns as text. Foreign text passes `model::Safe` here or where it is taken.
 
 use crate::model::{
-    Best, Comparison, Label, Limits, Noise, Safe, ScoreSource, Status, Verdict,
+    Best, Comparison, Label, Limits, Noise, Safe, ScoreSource, Spend, Status, Verdict,
     number::{rough, short},
 };
 use std::collections::BTreeMap;
@@ -96,7 +96,36 @@ pub fn limits(limits: &Limits) -> String {
     };
     let time = limits.seconds.map(|seconds| format!(", at most {}", span(seconds)));
     let usd = limits.usd.map(|usd| format!(", at most {usd} USD"));
-    [Some(trials), time, usd].into_iter().flatten().collect()
+    let tokens = limits.tokens.map(|tokens| format!(", at most {} tokens", thousands(tokens)));
+    [Some(trials), time, usd, tokens].into_iter().flatten().collect()
+}
+
+/// `84k`, `1.2M`: a number of tokens, to two digits or three.
+pub fn thousands(n: u64) -> String {
+    match n {
+        0..1_000 => n.to_string(),
+        1_000..10_000 => format!("{:.1}k", n as f64 / 1e3),
+        10_000..1_000_000 => format!("{}k", n / 1_000),
+        1_000_000.. => format!("{:.1}M", n as f64 / 1e6),
+    }
+}
+
+/// `12 answers, 84k tokens, $0.12`: what models cost.
+pub fn spent(spend: &Spend) -> String {
+    let tokens = spend.prompt_tokens.saturating_add(spend.completion_tokens);
+    let about = if spend.estimated { "about " } else { "" };
+    let usd = if spend.usd > 0.0 { format!(", {about}${}", money(spend.usd)) } else { String::new() };
+    format!("{}, {about}{} tokens{usd}", plural(spend.calls as usize, "answer"), thousands(tokens))
+}
+
+/// Dollars to the cent, and less than a dollar to two digits that count.
+fn money(usd: f64) -> String {
+    if usd >= 1.0 {
+        format!("{usd:.2}")
+    } else {
+        let digits = (1.0 - usd.max(1e-6).log10().floor()).clamp(2.0, 6.0);
+        format!("{usd:.0$}", digits as usize)
+    }
 }
 
 /// `3 crashed, 1 timed_out`; the most frequent first.
