@@ -9,6 +9,7 @@ fn by(reviewer: Reviewer) -> &'static str {
     match reviewer {
         Reviewer::Human => "you",
         Reviewer::Rule => "a rule",
+        Reviewer::Proposer => "the proposer",
         Reviewer::Auto => "auto",
     }
 }
@@ -56,12 +57,23 @@ pub fn words(event: &Event, decimals: usize) -> Option<(String, Role)> {
                 SettingsChange::Proposers { proposers } => format!("proposers: {}", clean(&proposers.join(", "))),
                 SettingsChange::Policy { policy } => format!("policy: {}", policy.word()),
                 SettingsChange::Isolation { tier } => format!("isolation is {tier} now, by {}", tier.by()),
+                SettingsChange::Favour { favour } => clean(&favour.to_string()),
+                SettingsChange::Forbidden { glob, on: true } => format!("forbidden from now on: {}", clean(glob)),
+                SettingsChange::Forbidden { glob, on: false } => format!("no longer forbidden: {}", clean(glob)),
                 SettingsChange::LetPass { proposer } => format!("proposals of {} pass from now on", clean(proposer)),
             },
             Role::Text,
         ),
-        Event::Steered { text, .. } => (format!("steered: {}", clean(text)), Role::Text),
-        Event::ProposalAsked { proposal, proposer, .. } => (format!("{proposal} asked of {}", clean(proposer)), Role::Dim),
+        Event::Steered { text, to: None } => (format!("steered: {}", clean(text)), Role::Text),
+        Event::Steered { text, to: Some(to) } => (format!("steered {}: {}", clean(to), clean(text)), Role::Text),
+        Event::ProposalAsked { proposal, assignment: Some(a), .. } => {
+            let surface = a.surface.as_ref().map(|s| format!(", on {}", clean(s))).unwrap_or_default();
+            let idea = a.idea.as_ref().map(|i| format!(": your idea, {}", clean(i))).unwrap_or_default();
+            (format!("{proposal} asked of {} · {}{surface}{idea}", clean(&a.role), clean(&a.model)), Role::Dim)
+        }
+        Event::ProposalAsked { proposal, proposer, assignment: None, .. } => {
+            (format!("{proposal} asked of {}", clean(proposer)), Role::Dim)
+        }
         Event::ProposalFailed { proposal, detail } => (format!("{proposal} came to nothing: {}", clean(detail)), Role::Failed),
         Event::Proposed { proposal, trial, hypothesis, .. } => {
             (format!("{trial} proposed as {proposal}: {}", clean(hypothesis)), Role::Text)
@@ -73,6 +85,17 @@ pub fn words(event: &Event, decimals: usize) -> Option<(String, Role)> {
             Some(flags) => (format!("{trial} flagged: {flags} (+{} −{})", diff.added, diff.removed), Role::Warn),
             None => (format!("{trial} checked: +{} −{}", diff.added, diff.removed), Role::Dim),
         },
+        Event::Spent { proposal, spend } => {
+            let tokens = super::ink::tokens(spend.prompt_tokens.saturating_add(spend.completion_tokens));
+            let money = if spend.usd > 0.0 { format!(", {}", super::ink::dollars(spend.usd)) } else { String::new() };
+            let answers = if spend.calls == 1 { "1 answer".into() } else { format!("{} answers", spend.calls) };
+            (format!("{proposal} spent {tokens} tokens{money} in {answers}"), Role::Dim)
+        }
+        Event::NotRevised { trial, detail } => (format!("{trial} has no new revision: {}", clean(detail)), Role::Warn),
+        Event::Rebased { trial, parents, .. } => {
+            let onto = parents.first().map(ToString::to_string).unwrap_or_default();
+            (format!("{trial} carried over to {onto}, which the search builds on now: look again"), Role::Text)
+        }
         Event::Rejected { trial, failure } => {
             (format!("{trial} rejected, {}: {}", failure.label.word().replace('_', " "), clean(&failure.detail)), Role::Failed)
         }
@@ -157,6 +180,7 @@ pub fn words(event: &Event, decimals: usize) -> Option<(String, Role)> {
                 (None, None) => (format!("{trial} imported ({name})"), Role::Dim),
             }
         }
+        Event::Cautioned { text, .. } => (clean(text), Role::Warn),
         Event::Noted { warning, text } => (clean(text), if *warning { Role::Warn } else { Role::Text }),
     })
 }

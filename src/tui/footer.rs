@@ -19,8 +19,8 @@ fn fits(ctx: &Ctx<'_>, action: Action, scope: Scope) -> bool {
         Action::TakeHunk | Action::Later => review && waits,
         Action::LetPass => review && waits,
         Action::Undo => ctx.state.last_review.is_some(),
-        Action::NextPart => matches!(focus, Pane::Proposal | Pane::Curves | Pane::Log),
-        Action::Follow => matches!(focus, Pane::Log),
+        Action::NextPart => matches!(focus, Pane::Proposal | Pane::Curves | Pane::Log | Pane::Reasoning),
+        Action::Follow => matches!(focus, Pane::Log | Pane::Reasoning),
         Action::Mark | Action::Open | Action::Filter => !review && focus == Pane::Tree,
         Action::Compare => !review && focus == Pane::Tree && ctx.state.tree.marked.len() == 2,
         Action::Kill => !review && ctx.state.shown_row(ctx.mirror).is_some_and(|r| r.status == crate::model::Status::Running),
@@ -61,6 +61,7 @@ pub fn line(ctx: &Ctx<'_>, columns: usize) -> Line {
             text = match ctx.state.focus() {
                 Pane::Curves => "next metric".into(),
                 Pane::Log => "next stream".into(),
+                Pane::Reasoning => "next call".into(),
                 _ => text,
             };
         }

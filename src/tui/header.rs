@@ -124,6 +124,8 @@ fn baseline(h: &Header, decimals: usize) -> Line {
 /// How much is said of the best trial.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Much {
+    /// With the interval, and of which runs it is: the tree's difference is of all runs.
+    Words,
     /// With the interval.
     All,
     /// Without it.
@@ -146,7 +148,10 @@ fn best(h: &Header, decimals: usize, much: Much) -> Line {
     }
     let (text, role) = status::delta(best.gain, decimals);
     line.push(format!(" {text}"), role);
-    if let Some([low, high]) = best.gain_interval.filter(|_| much == Much::All) {
+    if much == Much::Words {
+        line.push(" in fresh runs", Role::Dim);
+    }
+    if let Some([low, high]) = best.gain_interval.filter(|_| matches!(much, Much::Words | Much::All)) {
         let sign = |v| status::delta(v, decimals).0;
         line.push(format!(" [{}, {}]", sign(low), sign(high)), Role::Dim);
     }
@@ -176,6 +181,47 @@ fn time(ctx: &Ctx<'_>, h: &Header) -> Line {
         line.push(format!("/{}", ink::span_of_time(limit)), Role::Dim);
     }
     line
+}
+
+/// Share of what models may cost that is spent, 0 to 1 and beyond; none without a limit.
+pub fn spent_share(h: &Header) -> Option<f64> {
+    let tokens = h.spend.prompt_tokens.saturating_add(h.spend.completion_tokens);
+    let share = |spent: f64, limit: f64| if limit > 0.0 { spent / limit } else { 1.0 };
+    let usd = h.limits.usd.map(|limit| share(h.spend.usd, limit));
+    let tokens = h.limits.tokens.map(|limit| share(tokens as f64, limit as f64));
+    usd.into_iter().chain(tokens).fold(None, |most, s| Some(most.map_or(s, |m: f64| m.max(s))))
+}
+
+/// What models cost so far: `84k tok $0.12 of $0.50`.
+fn spent(h: &Header) -> Line {
+    if h.agents.is_none() && h.spend.is_nothing() {
+        return Line::default();
+    }
+    let role = match spent_share(h) {
+        Some(share) if share >= 1.0 => Role::Error,
+        Some(share) if share >= 0.8 => Role::Warn,
+        Some(_) | None => Role::Text,
+    };
+    let about = if h.spend.estimated { "~" } else { "" };
+    let tokens = h.spend.prompt_tokens.saturating_add(h.spend.completion_tokens);
+    let mut line = Line::of(format!("{about}{}", ink::tokens(tokens)), role);
+    if let Some(limit) = h.limits.tokens {
+        line.push(format!(" of {}", ink::tokens(limit)), if role == Role::Text { Role::Dim } else { role });
+    }
+    line.push(" tok", Role::Dim);
+    if h.spend.usd > 0.0 || h.limits.usd.is_some() {
+        line.push(format!(" {}", ink::dollars(h.spend.usd)), role);
+    }
+    if let Some(limit) = h.limits.usd {
+        line.push(format!(" of {}", ink::dollars(limit)), if role == Role::Text { Role::Dim } else { role });
+    }
+    line
+}
+
+/// Agents at work.
+fn thinking(h: &Header) -> Line {
+    let n = h.thinking.iter().filter(|t| t.assignment.is_some()).count();
+    if n == 0 { Line::default() } else { Line::of(format!("◌ {n} thinking"), Role::Running) }
 }
 
 fn slots(h: &Header) -> Line {
@@ -219,17 +265,22 @@ pub fn lines(ctx: &Ctx<'_>, columns: usize, rows: usize) -> Vec<Line> {
             part(0, waiting(h)),
             part(4, if looked_at { Line::default() } else { Line::of(format!("autonomy {}", h.autonomy.word()), Role::Dim) }),
             part(5, if looked_at { Line::default() } else { Line::of(format!("isolation {}", ink::clean(&h.isolation)), Role::Dim) }),
+            part(3, thinking(h)),
             part(1, state(ctx, h)),
         ],
         room * 3 / 4,
     );
     let left = fit(vec![part(0, name), part(2, title), part(1, metric(h))], room.saturating_sub(first_right.width() + 2));
-    let (spent, slots) = if looked_at { (Line::default(), Line::default()) } else { (time(ctx, h), slots(h)) };
-    let second_right = fit(vec![part(0, used(h)), part(1, spent), part(2, slots)], room * 2 / 3);
+    let (clock, slots) = if looked_at { (Line::default(), Line::default()) } else { (time(ctx, h), slots(h)) };
+    // Near its end the budget is what to know.
+    let money = if spent_share(h).is_some_and(|share| share >= 0.8) { 0 } else { 2 };
+    let second_right = fit(vec![part(0, used(h)), part(money, spent(h)), part(1, clock), part(3, slots)], room * 2 / 3);
     let second_room = room.saturating_sub(second_right.width() + 2);
-    let choices = [Much::All, Much::Some, Much::Little].map(|much| best(h, decimals, much));
+    let runs = h.best.as_ref().and_then(|b| ctx.mirror.row(b.trial)).map_or(0, |r| r.runs);
+    let all = if runs > 1 && h.imported.is_none() { Much::Words } else { Much::All };
+    let choices = [all, Much::All, Much::Some, Much::Little].map(|much| best(h, decimals, much));
     let whole = |best: &Line| baseline(h, decimals).width() + 3 + best.width() <= second_room;
-    let chosen = choices.iter().find(|b| whole(b)).or_else(|| choices.iter().skip(1).find(|b| b.width() <= second_room));
+    let chosen = choices.iter().find(|b| whole(b)).or_else(|| choices.iter().skip(2).find(|b| b.width() <= second_room));
     let chosen = chosen.cloned().unwrap_or_else(|| best(h, decimals, Much::Least));
     let second = match setup_says(ctx, h) {
         Some(line) => line.cut(second_room),

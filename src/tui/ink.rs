@@ -214,32 +214,36 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     }
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in text.split(' ') {
-        let mut word = word.to_owned();
-        if !line.is_empty() && width(&line) + 1 + width(&word) > columns {
+    // Columns of `line`: counting them anew for each word would cost the square of its length.
+    let mut used = 0;
+    for mut word in text.split(' ') {
+        let mut wide = width(word);
+        if !line.is_empty() && used + 1 + wide > columns {
             lines.push(std::mem::take(&mut line));
+            used = 0;
         }
-        while width(&word) > columns {
-            let mut head = String::new();
-            let mut used = 0;
-            let mut rest = word.chars().peekable();
-            while let Some(c) = rest.peek() {
+        while wide > columns {
+            let mut taken = 0;
+            let mut end = word.len();
+            for (at, c) in word.char_indices() {
                 let w = c.width().unwrap_or(0);
-                if used + w > columns && !head.is_empty() {
+                if taken + w > columns && at > 0 {
+                    end = at;
                     break;
                 }
-                used += w;
-                head.push(*c);
-                rest.next();
+                taken += w;
             }
-            let tail: String = rest.collect();
-            lines.push(head);
+            let (head, tail) = word.split_at(end);
+            lines.push(head.to_owned());
             word = tail;
+            wide = width(word);
         }
         if !line.is_empty() {
             line.push(' ');
+            used += 1;
         }
-        line.push_str(&word);
+        line.push_str(word);
+        used += wide;
     }
     if !line.is_empty() || lines.is_empty() {
         lines.push(line);
@@ -282,6 +286,34 @@ pub fn bytes(value: u64) -> String {
     format!("{v:.0}P")
 }
 
+/// Tokens in at most four columns: `840`, `3.2k`, `84k`, `1.2M`.
+pub fn tokens(count: u64) -> String {
+    let mut v = count as f64;
+    for unit in ["", "k", "M"] {
+        if v < 999.5 {
+            return if v < 9.95 && !unit.is_empty() { format!("{v:.1}{unit}") } else { format!("{v:.0}{unit}") };
+        }
+        v /= 1000.0;
+    }
+    format!("{v:.0}G")
+}
+
+/// US dollars, with the cents that say something: `$0.004`, `$0.12`, `$31`.
+pub fn dollars(usd: f64) -> String {
+    let v = usd.max(0.0);
+    if v == 0.0 {
+        "$0".into()
+    } else if v < 0.0005 {
+        "<$0.001".into()
+    } else if v < 0.0995 {
+        format!("${v:.3}")
+    } else if v < 99.5 {
+        format!("${v:.2}")
+    } else {
+        format!("${v:.0}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -307,6 +339,16 @@ mod tests {
         assert_eq!(line.text(), "left…  right");
         assert_eq!(Line::of("abc", Role::Text).and("def", Role::Dim).cut(4).text(), "abc…");
         assert_eq!(Line::of("abc", Role::Text).and("def", Role::Dim).cut(3).text(), "ab…");
+    }
+
+    #[test]
+    fn tokens_and_dollars() {
+        for (n, want) in [(0, "0"), (840, "840"), (3_240, "3.2k"), (84_100, "84k"), (999_600, "1.0M"), (12_000_000, "12M")] {
+            assert_eq!(tokens(n), want);
+        }
+        for (v, want) in [(0.0, "$0"), (0.0001, "<$0.001"), (0.0042, "$0.004"), (0.12, "$0.12"), (31.5, "$31.50"), (310.2, "$310")] {
+            assert_eq!(dollars(v), want);
+        }
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod shelf;
 mod state;
 mod terminal;
 pub mod theme;
+mod thoughts;
 mod update;
 mod view;
 

@@ -72,6 +72,11 @@ impl Shelf {
         }
     }
 
+    /// The question that is on its way under `id`.
+    pub fn asked(&self, id: u64) -> Option<&Query> {
+        self.entries.iter().find(|e| e.flying == Some(id)).map(|e| &e.query)
+    }
+
     /// Takes an answer; false when it is not to a question of ours.
     pub fn answered(&mut self, id: u64, result: &Result<Box<Answer>, String>) -> bool {
         let Some(entry) = self.entries.iter_mut().find(|e| e.flying == Some(id)) else { return false };

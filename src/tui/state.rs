@@ -6,7 +6,9 @@ use super::input::Input;
 use super::modal::Modal;
 use super::msg::EditFor;
 use super::options::{Ending, Options};
+use super::panes::reasoning::Subject;
 use super::shelf::Shelf;
+use super::thoughts::Thoughts;
 use crate::client::{LinkState, Mirror};
 use crate::model::{Autonomy, DiffOptions, Millis, ProposalId, RunId, Status, Telemetry, TrialId};
 use crate::protocol::{Against, LogStream, Query, Row};
@@ -213,7 +215,9 @@ pub struct UiState {
     /// Metrics seen in signals, by run.
     pub live_keys: BTreeMap<RunId, BTreeSet<String>>,
     /// Thoughts of proposers, by request.
-    pub thoughts: BTreeMap<ProposalId, String>,
+    pub thoughts: Thoughts,
+    /// What the reasoning pane showed last: another subject starts at its own place.
+    pub reasoning_of: Option<Subject>,
     /// Readings of the machine, oldest first.
     pub meters: VecDeque<Telemetry>,
     /// Rows skipped at the top of each pane.
@@ -286,7 +290,8 @@ impl UiState {
             setup_log: String::new(),
             metric: None,
             live_keys: BTreeMap::new(),
-            thoughts: BTreeMap::new(),
+            thoughts: Thoughts::default(),
+            reasoning_of: None,
             meters: VecDeque::new(),
             scroll: BTreeMap::new(),
             modals: Vec::new(),
@@ -361,6 +366,14 @@ impl UiState {
     /// The row of it.
     pub fn shown_row<'a>(&self, mirror: &'a Mirror) -> Option<&'a Row> {
         mirror.row(self.shown()?)
+    }
+
+    /// Proposals that wait, and those that come back to the queue with a new revision, in their places.
+    pub fn queued(&self, mirror: &Mirror) -> Vec<TrialId> {
+        let late = |id: &TrialId| self.later.iter().position(|l| l == id);
+        let mut list: Vec<TrialId> = mirror.rows.iter().filter(|r| self.waits(r) || r.back.is_some()).map(|r| r.id).collect();
+        list.sort_by_key(|id| (late(id).map_or(0, |p| p + 1), *id));
+        list
     }
 
     /// Proposals that wait, those put off last.

@@ -10,6 +10,8 @@ use ratatui::layout::Rect;
 
 const GLYPHS: &str = "★ best   ◆ incumbent: the search builds on it   • marked   ↑ pinned   × pruned";
 
+const GAINS: &str = "best +x in the header: of its fresh runs alone, without the one that made it stand out; Δ base: of all its runs";
+
 /// The rows: three groups, side by side where there is room.
 pub fn rows(width: usize) -> Vec<Line> {
     let group = |scope: Scope, title: &str| -> Vec<(String, String)> {
@@ -52,7 +54,7 @@ pub fn rows(width: usize) -> Vec<Line> {
         lines.extend(everywhere.iter().map(|r| draw(r, width)));
     }
     lines.push(Line::default());
-    lines.extend(ink::wrap(GLYPHS, width).into_iter().map(|l| Line::of(l, Role::Dim)));
+    lines.extend([GLYPHS, GAINS].iter().flat_map(|text| ink::wrap(text, width)).map(|l| Line::of(l, Role::Dim)));
     lines
 }
 

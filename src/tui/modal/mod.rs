@@ -1,5 +1,6 @@
 //! Dialogs over the screen. They form a stack, and the top one takes the keys.
 
+pub mod arms;
 pub mod choose;
 pub mod compare;
 pub mod confirm;
@@ -31,6 +32,8 @@ pub enum Modal {
     Choose(choose::Choose),
     /// Two trials beside each other.
     Compare(compare::Compare),
+    /// Who proposes and why.
+    Arms(arms::Arms),
 }
 
 /// What a dialog puts on the screen, and where its cursor is.
@@ -42,6 +45,7 @@ pub fn blocks(modal: &Modal, ctx: &Ctx<'_>, size: (u16, u16)) -> (Block, Option<
         Modal::Confirm(c) => (confirm::block(c, size), None),
         Modal::Choose(c) => choose::block(c, size),
         Modal::Compare(c) => (compare::block(c, ctx, size), None),
+        Modal::Arms(a) => (arms::block(a, ctx, size), None),
     }
 }
 

@@ -38,6 +38,51 @@ pub enum Ask {
     Extend,
 }
 
+/// A choice that goes with the text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pick {
+    /// Before the choices.
+    pub label: String,
+    /// In order.
+    pub options: Vec<String>,
+    /// The chosen one.
+    pub at: usize,
+}
+
+impl Pick {
+    /// Chooses the next one, or the one before; around the ends.
+    pub fn step(&mut self, by: i64) {
+        let count = self.options.len().max(1) as i64;
+        self.at = (self.at as i64 + by).rem_euclid(count) as usize;
+    }
+
+    /// The choices in one line, those around the chosen one where not all fit.
+    fn line(&self, width: usize) -> Line {
+        let label = Line::of(format!("{}  ", self.label), Role::Dim);
+        let item = |n: usize, option: &str| {
+            let option = ink::cut_middle(&ink::clean(option), width / 2);
+            if n == self.at { Line::of(format!("‹ {option} ›"), Role::Accent) } else { Line::of(format!("  {option}  "), Role::Dim) }
+        };
+        let items: Vec<Line> = self.options.iter().enumerate().map(|(n, o)| item(n, o)).collect();
+        let room = width.saturating_sub(label.width());
+        // Choices at the left give way until the chosen one shows whole.
+        let upto: usize = items.iter().take(self.at + 1).map(Line::width).sum();
+        let (mut skipped, mut over) = (0, upto.saturating_sub(room));
+        for line in &items {
+            if over == 0 {
+                break;
+            }
+            over = over.saturating_sub(line.width());
+            skipped += 1;
+        }
+        let mut line = label;
+        for item in items.into_iter().skip(skipped) {
+            line.spans.extend(item.spans);
+        }
+        line.cut(width)
+    }
+}
+
 /// The dialog.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prompt {
@@ -49,6 +94,8 @@ pub struct Prompt {
     pub hint: String,
     /// Typed.
     pub input: Input,
+    /// What is chosen beside it with tab.
+    pub pick: Option<Pick>,
     /// Whether nothing typed is an answer.
     pub may_be_empty: bool,
 }
@@ -57,7 +104,7 @@ pub struct Prompt {
 pub fn block(prompt: &Prompt, size: (u16, u16)) -> (Block, Option<(u16, u16)>) {
     let columns = usize::from(size.0).saturating_sub(10).min(84);
     let hint = ink::wrap(&prompt.hint, columns.max(1));
-    let area = middle(columns, hint.len() + 2, size);
+    let area = middle(columns, hint.len() + 2 + 2 * usize::from(prompt.pick.is_some()), size);
     let width = usize::from(area.width.saturating_sub(4));
     let room = width.saturating_sub(3);
     let column = prompt.input.column();
@@ -67,6 +114,11 @@ pub fn block(prompt: &Prompt, size: (u16, u16)) -> (Block, Option<(u16, u16)>) {
     let at = lines.len();
     lines.push(Line::default());
     lines.push(Line::of("› ", Role::Accent).and(ink::cut(&ink::skip(&prompt.input.text(), shift), room), Role::Strong));
+    if let Some(pick) = &prompt.pick {
+        lines.push(Line::default());
+        lines.push(pick.line(width));
+    }
+    let keys = if prompt.pick.is_some() { " tab chooses · enter sends · esc cancels " } else { " enter sends · esc cancels " };
     let cursor = (area.x + 4 + (column - shift) as u16, area.y + 2 + at as u16);
-    (boxed(area, &prompt.title, Line::of(" enter sends · esc cancels ", Role::TitleDim), lines), Some(cursor))
+    (boxed(area, &prompt.title, Line::of(keys, Role::TitleDim), lines), Some(cursor))
 }

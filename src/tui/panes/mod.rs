@@ -9,6 +9,7 @@ pub mod proposal;
 pub mod reasoning;
 pub mod review;
 pub mod status;
+pub mod stream;
 pub mod tree;
 
 use super::ink::Line;

@@ -3,7 +3,7 @@
 use super::diff::{self, DiffRow, Look};
 use super::{Content, Ctx, status};
 use crate::model::{Comparison, Decision, Diff, Reviewer, RunId, RunPhase, TrialId, Verdict, flagged, number::short};
-use crate::protocol::{Answer, Header, Query, Row, TrialDetail};
+use crate::protocol::{Answer, Back, Header, Query, Row, TrialDetail};
 use crate::tui::feedwords::Signed;
 use crate::tui::ink::{self, Line};
 use crate::tui::state::{Pane, Screen};
@@ -85,6 +85,9 @@ pub fn parts<'a>(ctx: &Ctx<'a>, width: usize) -> Option<Parts<'a>> {
                 rows = diff::index(diff, beside(ctx, width));
             }
             Some(Err(why)) => head.push(Line::of(format!("no diff: {}", ink::clean(why)), Role::Warn).cut(width)),
+            None if row.back == Some(Back::Writing) => {
+                head.push(Line::of("its proposer writes a new revision; 5 shows what it thinks", Role::Running).cut(width));
+            }
             None if row.tree.is_some() => head.push(Line::of("reading the diff …", Role::Dim)),
             None if header.imported.is_some() && row.status.is_final() && row.proposal.is_none() => {
                 head.push(Line::of("imported without its code: there is no diff", Role::Dim).cut(width));
@@ -238,14 +241,18 @@ fn origin(row: &Row, known: Option<&TrialDetail>) -> Line {
         return Line::of("baseline", Role::Dim);
     }
     let parents: Vec<String> = row.parents.iter().map(ToString::to_string).collect();
-    line.push(ink::clean(&row.proposer), Role::Accent);
+    let proposer = if row.model.is_some() { row.proposer.strip_prefix("agents/").unwrap_or(&row.proposer) } else { &row.proposer };
+    line.push(ink::clean(proposer), Role::Accent);
+    if let Some(model) = &row.model {
+        line.push(format!(" · {}", ink::cut_middle(&ink::clean(model), 24)), Role::Text);
+    }
     line.push(format!(" · {} {}", row.operator.word(), parents.join(" × ")), Role::Dim);
     if let Some(surface) = &row.surface {
         line.push(format!(" · {}", ink::clean(surface)), Role::Dim);
     }
     if let Some(d) = known {
         if d.document.revision > 1 {
-            line.push(format!(" · revision {}", d.document.revision), Role::Dim);
+            line.push(format!(" · revision {}", d.document.revision), Role::Accent);
         }
         if let Some(expected) = d.draft.as_ref().and_then(|d| d.expected) {
             line.push(format!(" · expects {}", Signed(expected)), Role::Dim);
@@ -370,6 +377,7 @@ fn reviews(d: &TrialDetail, width: usize) -> Vec<Line> {
         let who = match r.by {
             Reviewer::Human => "you",
             Reviewer::Rule => "a rule",
+            Reviewer::Proposer => "the proposer",
             Reviewer::Auto => "autonomy",
         };
         let mut line = Line::of(format!("  {glyph} "), role).and(format!("{word} by {who}"), Role::Dim);

@@ -1,6 +1,7 @@
 //! The review queue: what waits for a person.
 
-use super::{Content, Ctx};
+use super::{Content, Ctx, status};
+use crate::protocol::Back;
 use crate::tui::ink::{self, Ground, Line};
 use crate::tui::state::Pane;
 use crate::tui::theme::Role;
@@ -14,13 +15,16 @@ pub fn nothing_waits(ctx: &Ctx<'_>) -> String {
     match header.proposing.as_slice() {
         [] if header.autonomy == crate::model::Autonomy::Auto => "no proposals waiting: autonomy is auto, everything passes".into(),
         [] => "no proposals waiting".into(),
-        [(_, who), ..] => format!("no proposals waiting — {} is thinking", ink::clean(who)),
+        [(_, who), ..] => {
+            let who = who.strip_prefix("agents/").unwrap_or(who);
+            format!("no proposals waiting — {} is thinking", ink::clean(who))
+        }
     }
 }
 
 /// The pane.
 pub fn content(ctx: &Ctx<'_>, width: usize, height: usize) -> Content {
-    let list = ctx.state.waiting(ctx.mirror);
+    let list = ctx.state.queued(ctx.mirror);
     if list.is_empty() {
         return Content::empty(&nothing_waits(ctx), width, height);
     }
@@ -46,7 +50,15 @@ pub fn content(ctx: &Ctx<'_>, width: usize, height: usize) -> Content {
         if !row.flags.is_empty() {
             line.push(" ! flagged", Role::Warn);
         }
-        line.push(format!(" {}", ink::left(&ink::cut_middle(&ink::clean(&row.proposer), 13), 13)), Role::Accent);
+        match row.back {
+            Some(Back::Writing) => line.push(" revising", Role::Running),
+            Some(Back::Checking) => line.push(" checking", Role::Queued),
+            None => {}
+        }
+        if row.revision > 1 {
+            line.push(format!(" revision {}", row.revision), Role::Accent);
+        }
+        line.push(format!(" {}", ink::left(&status::by(row, 13), 13)), Role::Accent);
         line.push(format!(" {}", row.operator.word()), Role::Dim);
         if let Some(parent) = row.parents.first() {
             line.push(format!(" of {parent}"), Role::Dim);

@@ -1,13 +1,15 @@
 //! How a trial stands: a glyph, always with its word, and how numbers of the metric are written.
 
 use crate::model::{Noise, Status, TrialId, Verdict};
-use crate::protocol::{Header, Row};
+use crate::protocol::{Back, Header, Row};
+use crate::tui::ink;
 use crate::tui::theme::Role;
 
 /// Glyph, word and role.
 pub fn of(row: &Row) -> (&'static str, String, Role) {
     let label = |fallback: &str| row.label.map_or_else(|| fallback.to_owned(), |l| l.word().replace('_', " "));
     match row.status {
+        Status::Proposed if row.back == Some(Back::Writing) => ("◌", "revising".into(), Role::Running),
         Status::Proposed => ("◌", "checking".into(), Role::Queued),
         Status::Waiting => ("?", "waiting".into(), Role::Waiting),
         Status::Vetoed => ("⊘", "vetoed".into(), Role::Killed),
@@ -28,6 +30,22 @@ pub fn of(row: &Row) -> (&'static str, String, Role) {
             None => ("✓", "done".into(), Role::Text),
         },
     }
+}
+
+/// Who proposed, in so many columns: role and model of an agent, `arch·gpt` where there is no room for more.
+pub fn by(row: &Row, columns: usize) -> String {
+    let proposer = ink::clean(&row.proposer);
+    let Some((role, model)) = proposer.strip_prefix("agents/").zip(row.model.as_ref()) else {
+        return ink::cut_middle(&proposer, columns);
+    };
+    let model = ink::clean(model);
+    let model = model.rsplit('/').next().unwrap_or_default();
+    let whole = format!("{role}·{model}");
+    if ink::width(&whole) <= columns {
+        return whole;
+    }
+    let short: String = role.chars().take(4).collect();
+    ink::cut(&format!("{short}·{model}"), columns)
 }
 
 /// A shorter word where the whole one does not fit.

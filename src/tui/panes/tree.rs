@@ -189,7 +189,7 @@ fn line(ctx: &Ctx<'_>, header: &Header, node: &Node, row: &Row, c: &Columns) -> 
         }
     }
     if c.by > 0 {
-        line.push(format!("  {}", ink::left(&ink::cut_middle(&ink::clean(&row.proposer), c.by), c.by)), Role::Dim);
+        line.push(format!("  {}", ink::left(&status::by(row, c.by), c.by)), Role::Dim);
     }
     if c.title > 0 {
         let title = if row.id == TrialId::BASELINE { ink::clean(&header.source) } else { ink::clean(&row.title) };

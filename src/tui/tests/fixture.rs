@@ -3,7 +3,9 @@
 use crate::client::{Incoming, LinkState, Mirror};
 use crate::model::*;
 use crate::protocol::document::trial_document;
-use crate::protocol::{self, Ack, Answer, Curve, FileText, KeySummary, LogPart, Query, Signal, Snapshot, TrialDetail, Update};
+use crate::protocol::{
+    self, Ack, Answer, ConversationPart, Curve, FileText, KeySummary, LogPart, Query, Signal, Snapshot, TrialDetail, Update,
+};
 use crate::tui::msg::{Msg, UiEffect};
 use crate::tui::project::{ViewModel, project};
 use crate::tui::state::UiState;
@@ -105,7 +107,14 @@ impl Maker {
         let (proposal, trial) = (self.study.next_proposal(), self.study.next_trial());
         let parents = vec![TrialId(parent)];
         let decision = self.study.decisions;
-        self.now(Event::ProposalAsked { proposal, proposer: proposer.into(), parents: parents.clone(), operator, decision });
+        self.now(Event::ProposalAsked {
+            proposal,
+            proposer: proposer.into(),
+            parents: parents.clone(),
+            operator,
+            decision,
+            assignment: None,
+        });
         self.now(Event::Proposed {
             proposal,
             trial,
@@ -214,6 +223,7 @@ pub fn busy() -> Maker {
             parents: vec![TrialId(second)],
             operator: Operator::Improve,
             decision: 40,
+            assignment: None,
         },
     );
     m
@@ -339,10 +349,15 @@ pub fn answer(study: &Study, query: &Query, nan: bool) -> Result<Box<Answer>, St
         Query::Trial { trial } => {
             let t = study.trial(*trial).ok_or("no such trial")?;
             let reasoning = "modelled 9 trials, 3 of them good\nlearning_rate  0.2 → 0.031   density good/rest 3.1\nmomentum       0.9 → 0.85    density good/rest 1.8";
+            let reasoning = if t.proposer.starts_with("agents/") {
+                "Words that never occurred in training all look alike.\n\nTrigrams tell `torch_geometric` from `torchvision` by their parts."
+            } else {
+                reasoning
+            };
             Answer::Trial {
                 detail: Box::new(TrialDetail {
                     document: trial_document(t),
-                    request: None,
+                    request: t.proposal.and_then(|p| study.proposals.get(&p)).cloned(),
                     draft: (!t.parents.is_empty()).then(|| Draft {
                         hypothesis: t.hypothesis.clone(),
                         surface: t.surface.clone(),
@@ -384,12 +399,45 @@ pub fn answer(study: &Study, query: &Query, nan: bool) -> Result<Box<Answer>, St
             let values = steps.iter().map(|s| (!nan || (*s as u32 / 100) % 3 != 1).then(|| value(*s))).collect();
             Answer::Series { curve: Curve { steps, values, total: u64::from(points) } }
         }
+        Query::Arms => Answer::Arms { rows: crate::model::arms::arms(study) },
         Query::SeriesKeys { .. } => {
             let key = |key: &str| KeySummary { key: key.into(), count: 120, last: Some(0.4) };
             Answer::SeriesKeys { keys: vec![key("train_loss"), key("val_error")] }
         }
+        Query::Conversation { proposal, .. } => Answer::Conversation { part: conversation(*proposal) },
     };
     Ok(Box::new(answer))
+}
+
+/// What is recorded: nothing, but of the second request.
+fn conversation(proposal: ProposalId) -> ConversationPart {
+    use conversation::{Answered, Finish, Message, ToolCall, Turn};
+    if proposal != ProposalId(2) {
+        return ConversationPart::default();
+    }
+    let answer = |reasoning: &str, text: &str, calls: Vec<ToolCall>| Turn::Answered {
+        model: "qwen3-coder".into(),
+        answer: Answered {
+            text: text.into(),
+            reasoning: reasoning.into(),
+            calls,
+            opaque: vec![],
+            finish: Finish::Stop,
+            spend: Spend::default(),
+            first_token_secs: None,
+        },
+    };
+    let call = |name: &str, arguments: &str| ToolCall { id: "c1".into(), name: name.into(), arguments: arguments.into() };
+    let turns = vec![
+        Turn::Told { message: Message::System { text: "You are an architect.\nChange one thing.".into() } },
+        Turn::Told { message: Message::User { text: "The task:\nwhich package is this line from?\nNoise: 0.0037".into() } },
+        answer("Which words does it never see?", "", vec![call("read_file", r#"{"path":"features/words.py"}"#)]),
+        Turn::Told { message: Message::Tool { call: "c1".into(), name: "read_file".into(), text: "a\nb\nc".into(), failed: false } },
+        Turn::Retried { why: "429: slow down".into(), wait_secs: 8.0 },
+        answer("Names are told by their parts.", "I submit trigrams.", vec![call("submit", r#"{"hypothesis":"Character trigrams"}"#)]),
+    ];
+    let total = turns.len() as u64;
+    ConversationPart { offset: 0, next: total, total, turns, trouble: None }
 }
 
 pub fn telemetry(n: u64, gpu: bool) -> Telemetry {

@@ -2,12 +2,13 @@
 
 use super::fixture::*;
 use crate::client::Incoming;
+use crate::model::conversation::Thought;
 use crate::model::{Autonomy, Event, Flag, FlagKind, Millis, Status};
 use crate::protocol::Signal;
 use crate::tui::Options;
 use crate::tui::preflight::{self, Preflight};
 
-fn shot(name: &str, screen: &str) {
+pub(super) fn shot(name: &str, screen: &str) {
     insta::with_settings!({ snapshot_path => "frames", prepend_module_to_snapshot => false, omit_expression => true }, {
         insta::assert_snapshot!(name, screen);
     });
@@ -86,7 +87,10 @@ fn back_after_an_absence() {
 fn ascii_and_thoughts() {
     let mut desk = Desk::new(busy(), (100, 30));
     let proposal = desk.mirror.header.as_ref().unwrap().proposing[0].0;
-    desk.hear(Incoming::Signal(Signal::Reasoning { proposal, text: "looking at the two\nkept trials \u{1b}[31mred".into() }));
+    desk.hear(Incoming::Signal(Signal::Thought {
+        proposal,
+        thought: Thought::Reasoning { text: "looking at the two\nkept trials \u{1b}[31mred".into() },
+    }));
     desk.keys("5");
     let screen = text(&paint(&desk.vm(), (100, 30), "mono", false));
     assert!(screen.is_ascii(), "{screen}");

@@ -27,7 +27,6 @@ fn each_key_becomes_its_wish() {
         ("r l a", vec![Command::Accept { proposal: p(12), tree: tree(12) }]),
         ("r v \"too slow\" enter", vec![Command::Veto { proposal: p(11), tree: tree(11), reason: "too slow".into() }]),
         ("r v esc", vec![]),
-        ("r R enter \"smaller\" enter", vec![Command::Revise { proposal: p(11), comment: "smaller".into() }]),
         ("r A", vec![Command::LetPass { proposer: "knobs/tpe".into() }]),
         ("p", vec![Command::Pause]),
         ("m", vec![Command::Autonomy { mode: Autonomy::AskRisky }]),

@@ -5,3 +5,4 @@ mod frames;
 mod keys;
 mod never_panics;
 mod no_color;
+mod specialists;

@@ -1,6 +1,6 @@
 //! What each action does.
 
-use super::{asking, enabled, ending, moves, refold, wishes};
+use super::{asking, calls, enabled, ending, moves, refold, wishes};
 use crate::client::Mirror;
 use crate::model::{Autonomy, StudyState};
 use crate::protocol::Answer;
@@ -71,6 +71,7 @@ pub fn act(state: &mut UiState, mirror: &Mirror, action: Action, key: Option<&Ke
             wishes::review(state, mirror, action, effects);
         }
         Action::Idea | Action::Branch | Action::Steer | Action::Replicate | Action::Extend => wishes::ask_text(state, mirror, action),
+        Action::Arms => state.modals.push(Modal::Arms(crate::tui::modal::arms::Arms::default())),
         Action::Prune => state.modals.extend(asking::prune(state, mirror).map(Modal::Confirm)),
         Action::Kill => state.modals.extend(asking::kill(state, mirror).map(Modal::Confirm)),
     }
@@ -93,6 +94,7 @@ fn open(state: &mut UiState, mirror: &Mirror) {
     match state.focus() {
         Pane::Tree if state.tree.folded.contains(&state.tree.selected) => moves::fold(state, mirror, true),
         Pane::Tree | Pane::Queue => state.focus_on(Pane::Proposal),
+        Pane::Reasoning if calls::toggle(state, mirror) => {}
         Pane::Proposal | Pane::Curves | Pane::Log | Pane::Reasoning | Pane::Machines | Pane::Feed => state.zoom = !state.zoom,
     }
 }
@@ -187,6 +189,7 @@ pub fn part(state: &mut UiState, mirror: &Mirror, forward: bool) {
             let step = if forward { 1 } else { streams.len().saturating_sub(1) };
             state.log.stream = streams.get((at + step) % streams.len().max(1)).copied();
         }
+        Pane::Reasoning if calls::step(state, mirror, forward) => {}
         Pane::Tree | Pane::Proposal | Pane::Reasoning | Pane::Machines | Pane::Feed | Pane::Queue => {
             let hunk = state.diff.hunk;
             // The first press goes to the first hunk when its head is still out of sight.

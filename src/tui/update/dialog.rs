@@ -4,10 +4,11 @@ use super::{act, errands, moves, refold, wishes};
 use crate::client::Mirror;
 use crate::model::{Autonomy, Limits};
 use crate::protocol::Command;
+use crate::tui::ink;
 use crate::tui::keymap::{self, Action};
 use crate::tui::modal::confirm::Then;
 use crate::tui::modal::prompt::{Ask, Prompt};
-use crate::tui::modal::{Modal, compare, help, palette};
+use crate::tui::modal::{Modal, arms, compare, help, palette};
 use crate::tui::msg::UiEffect;
 use crate::tui::options::Ending;
 use crate::tui::panes::Ctx;
@@ -30,6 +31,23 @@ pub fn key(state: &mut UiState, mirror: &Mirror, key: &KeyEvent, effects: &mut V
                 if let Some(by) = rows(state, key) {
                     scroll(state, mirror, by);
                 }
+            }
+        }
+        Modal::Arms(mut a) => {
+            let list = arms::rows(&Ctx { mirror, state, now: state.now }).and_then(Result::ok).unwrap_or_default();
+            if let (KeyCode::Char(c), Some(row), None) = (key.code, list.get(a.at), state.mute(mirror))
+                && let Some(favour) = arms::favour(&a, row, c)
+            {
+                a.asked.retain(|(arm, _)| *arm != row.arm);
+                a.asked.push((row.arm.clone(), favour.factor));
+                let done = ink::clean(&favour.to_string());
+                wishes::send(state, effects, Command::Favour { favour }, done);
+            }
+            if let Some(by) = rows(state, key) {
+                a.at = (a.at as i64).saturating_add(by).clamp(0, (list.len() as i64 - 1).max(0)) as usize;
+            }
+            if !matches!(keymap::lookup(key, false), Some(Action::Help | Action::Quit | Action::Open)) {
+                state.modals.push(Modal::Arms(a));
             }
         }
         Modal::Palette(mut p) => {
@@ -69,7 +87,13 @@ pub fn key(state: &mut UiState, mirror: &Mirror, key: &KeyEvent, effects: &mut V
                 answer(state, mirror, p, effects);
                 return;
             }
-            p.input.key(key);
+            match (&mut p.pick, key.code) {
+                (Some(pick), KeyCode::Tab | KeyCode::Down) => pick.step(1),
+                (Some(pick), KeyCode::BackTab | KeyCode::Up) => pick.step(-1),
+                (Some(_) | None, _) => {
+                    p.input.key(key);
+                }
+            }
             state.modals.push(Modal::Prompt(p));
         }
         Modal::Confirm(mut c) => {
@@ -142,7 +166,7 @@ pub fn paste(state: &mut UiState, text: &str) {
         Some(Modal::Prompt(p)) => p.input.insert(text),
         Some(Modal::Palette(p)) => p.input.insert(text),
         Some(Modal::Choose(c)) => c.input.insert(text),
-        Some(Modal::Help { .. } | Modal::Confirm(_) | Modal::Compare(_)) => {}
+        Some(Modal::Help { .. } | Modal::Confirm(_) | Modal::Compare(_) | Modal::Arms(_)) => {}
         None => {
             if let Some(input) = &mut state.filter_input {
                 input.insert(text);
@@ -179,10 +203,28 @@ fn answer(state: &mut UiState, mirror: &Mirror, prompt: Prompt, effects: &mut Ve
             wishes::send(state, effects, Command::Veto { proposal, tree, reason: text }, format!("vetoed {proposal}"));
         }
         Ask::Revise { proposal } => {
-            wishes::send(state, effects, Command::Revise { proposal, comment: text }, format!("{proposal} goes back to its proposer"));
+            wishes::send(
+                state,
+                effects,
+                Command::Revise { proposal, comment: text },
+                format!("{proposal} goes back: its agent writes a new revision"),
+            );
         }
-        Ask::Steer => wishes::send(state, effects, Command::Steer { text, to: None }, "said"),
-        Ask::Idea { parent } => errands::idea(state, mirror, parent, text, effects),
+        Ask::Steer => {
+            // The first choice is all of them.
+            let to = prompt.pick.as_ref().filter(|p| p.at > 0).and_then(|p| p.options.get(p.at).cloned());
+            let done = to.as_ref().map_or_else(|| "said to all".to_owned(), |to| format!("said to {}", ink::clean(to)));
+            wishes::send(state, effects, Command::Steer { text, to }, done);
+        }
+        // Without agents, and as the second choice with them, the idea is the researcher's own edit.
+        Ask::Idea { parent } => match prompt.pick.as_ref().map(|p| (p.at, p.options.get(p.at))) {
+            None | Some((1, _)) => errands::idea(state, mirror, parent, text, effects),
+            Some((at, role)) => {
+                let to = role.filter(|_| at > 1).cloned();
+                let done = to.as_ref().map_or_else(|| "an agent".to_owned(), |role| ink::clean(role));
+                wishes::send(state, effects, Command::Idea { text, parent, to }, format!("{done} turns it into an edit"));
+            }
+        },
         Ask::Replicate { trial } => match text.parse::<u32>() {
             Ok(runs @ 1..=100) => {
                 wishes::send(state, effects, Command::Replicate { trial, runs }, format!("{trial} runs {runs} more times"));

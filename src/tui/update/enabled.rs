@@ -3,7 +3,7 @@
 use crate::client::Mirror;
 use crate::model::{RunPhase, StudyState, TrialId};
 use crate::tui::keymap::Action;
-use crate::tui::panes::{curves, log, proposal};
+use crate::tui::panes::{curves, log, proposal, reasoning};
 use crate::tui::state::{Pane as On, Screen, UiState};
 
 /// Nothing in the way, or why not.
@@ -15,12 +15,20 @@ pub fn enabled(action: Action, state: &UiState, mirror: &Mirror) -> Result<(), S
         None => Ok(()),
     };
     let row = state.shown_row(mirror);
-    let waits = || need(row.is_some_and(|r| state.waits(r)), "it does not wait for review");
+    let waits = || match row {
+        Some(r) if r.back == Some(crate::protocol::Back::Writing) => Err("its new revision is being written".to_owned()),
+        Some(r) => need(state.waits(r), "it does not wait for review"),
+        None => Err("it does not wait for review".to_owned()),
+    };
     let over = mirror.header.as_ref().is_some_and(|h| matches!(h.state, StudyState::Finished | StudyState::Failed));
     let goes_on = || need(!over, "the study is over");
     match action {
         Accept | Veto | Edit => speak().and_then(|()| waits()),
-        Revise => speak().and_then(|()| waits()),
+        Revise => speak().and_then(|()| waits()).and_then(|()| match row.map_or("", |r| r.proposer.as_str()) {
+            "researcher" => Err("it is your own: e edits it".to_owned()),
+            by if by.starts_with("knobs/") => Err("a sampler takes no comment: e edits it, v vetoes it".to_owned()),
+            _ => Ok(()),
+        }),
         Later => need(state.screen == Screen::Review, "this is for the review queue").and_then(|()| waits()),
         LetPass => speak().and_then(|()| waits()),
         TakeHunk => speak()
@@ -38,6 +46,7 @@ pub fn enabled(action: Action, state: &UiState, mirror: &Mirror) -> Result<(), S
         }),
         Replicate => speak().and_then(|()| need(row.is_some_and(|r| r.score.is_some()), "this trial has no score")),
         Extend => speak(),
+        Arms => need(mirror.header.as_ref().is_some_and(|h| h.agents.is_some()), "no agents propose in this study"),
         Stop => speak().and_then(|()| goes_on()),
         Compare => {
             let best = mirror.header.as_ref().and_then(|h| h.best.as_ref()).map(|b| b.trial);
@@ -47,6 +56,7 @@ pub fn enabled(action: Action, state: &UiState, mirror: &Mirror) -> Result<(), S
         CopyCommit | CopyPatch | Copy => need(row.is_some(), "nothing is selected"),
         NextPart | PreviousPart => match state.focus() {
             On::Curves => need(curves::metrics(mirror, state).len() > 1, "there is one metric"),
+            On::Reasoning if calls(state, mirror) => Ok(()),
             On::Log => need(log::wanted(mirror, state).is_some(), "there is no log"),
             _ => need(has_diff(state, mirror), "there is no diff"),
         },
@@ -55,6 +65,11 @@ pub fn enabled(action: Action, state: &UiState, mirror: &Mirror) -> Result<(), S
         Up | Down | Left | Right | Top | Bottom | HalfUp | HalfDown | Pane | NextPane | PreviousPane | Zoom | Open | Back | Filter
         | Palette | Help | Quit | Detach | Suspend | Redraw | NextTheme | Review | Mark | SideBySide | Follow => Ok(()),
     }
+}
+
+fn calls(state: &UiState, mirror: &Mirror) -> bool {
+    let ctx = crate::tui::panes::Ctx { mirror, state, now: state.now };
+    !reasoning::calls(&ctx).is_empty()
 }
 
 fn has_diff(state: &UiState, mirror: &Mirror) -> bool {

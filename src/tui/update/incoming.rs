@@ -17,8 +17,6 @@ const METERS: usize = 60;
 const CROWDED: usize = ASKED_WIDTH as usize * 6;
 /// Lines of a log held.
 const LOG_LINES: usize = 20_000;
-/// Bytes of one request's thoughts held.
-const THOUGHTS: usize = 64 << 10;
 
 /// Takes it.
 pub fn take(state: &mut UiState, mirror: &Mirror, incoming: Incoming, effects: &mut Vec<UiEffect>) {
@@ -30,12 +28,19 @@ pub fn take(state: &mut UiState, mirror: &Mirror, incoming: Incoming, effects: &
             state.shelf.relink();
             state.log.flying = None;
             state.waited = snapshot.header.waiting;
+            state.thoughts.note(&snapshot.header);
             refold(state, mirror);
             arrived(state, mirror, effects);
         }
         Incoming::Update(update) => {
             for row in &update.rows {
                 state.changed.insert(row.id, update.record.seq);
+            }
+            state.thoughts.note(&update.header);
+            match &update.record.event {
+                Event::ProposalAsked { proposal, assignment: Some(_), .. } => state.thoughts.asked(*proposal),
+                Event::ProposalFailed { proposal, detail } => state.thoughts.failed(*proposal, update.record.at, detail),
+                _ => {}
             }
             notice(state, &update.record.event);
             if calls(state, mirror, &update.record.event) {
@@ -45,7 +50,13 @@ pub fn take(state: &mut UiState, mirror: &Mirror, incoming: Incoming, effects: &
         }
         Incoming::Signal(signal) => take_signal(state, signal),
         Incoming::Acked(id, result) => acked(state, id, result, effects),
-        Incoming::Answered(id, result) => {
+        Incoming::Answered(id, mut result) => {
+            // Kept as what is drawn of it, in place of the whole.
+            if let (Some(Query::Conversation { proposal, .. }), Ok(Answer::Conversation { part })) =
+                (state.shelf.asked(id), result.as_deref_mut())
+            {
+                state.thoughts.record(*proposal, std::mem::take(part));
+            }
             if state.shelf.answered(id, &result) {
             } else if state.log.flying == Some(id) {
                 state.log.flying = None;
@@ -83,7 +94,7 @@ fn calls(state: &mut UiState, mirror: &Mirror, event: &Event) -> bool {
 /// What a person should not miss while looking elsewhere.
 fn notice(state: &mut UiState, event: &Event) {
     match event {
-        Event::Noted { warning: true, text } => state.refuse(ink::clean(text)),
+        Event::Noted { warning: true, text } | Event::Cautioned { text, .. } => state.refuse(ink::clean(text)),
         Event::StateChanged { state: StudyState::Finished | StudyState::Failed, detail: Some(detail), .. } => {
             state.banner = Some(Banner { text: ink::clean(detail) });
         }
@@ -168,15 +179,7 @@ fn take_signal(state: &mut UiState, signal: Signal) {
                 state.meters.pop_front();
             }
         }
-        Signal::Reasoning { proposal, text } => {
-            let thoughts = state.thoughts.entry(proposal).or_default();
-            if thoughts.len() < THOUGHTS {
-                thoughts.push_str(&text);
-            }
-            if state.thoughts.len() > 32 {
-                state.thoughts.pop_first();
-            }
-        }
+        Signal::Thought { proposal, thought } => state.thoughts.push(proposal, thought),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod act;
 mod asking;
+mod calls;
 mod dialog;
 mod enabled;
 mod errands;
@@ -18,6 +19,7 @@ use super::keymap::{self, Action};
 use super::msg::{Msg, UiEffect};
 use super::options::Ending;
 use super::panes::tree::{HEAD, top_for};
+use super::panes::{Ctx, reasoning};
 use super::project::room;
 use super::state::{Pane, Screen, UiState};
 use crate::client::Mirror;
@@ -131,7 +133,7 @@ fn settle(state: &mut UiState, mirror: &Mirror) {
     let (_, rows) = room(state, Pane::Tree);
     state.tree.top = top_for(state.tree.top, at, state.tree.nodes.len(), rows.saturating_sub(HEAD));
     if state.screen == Screen::Review {
-        let list = state.waiting(mirror);
+        let list = state.queued(mirror);
         if !state.queue.is_some_and(|q| list.contains(&q)) {
             state.queue = list.first().copied();
         }
@@ -143,6 +145,11 @@ fn settle(state: &mut UiState, mirror: &Mirror) {
         state.diff.shift = 0;
         state.diff.left_out.clear();
         state.scroll.remove(&Pane::Proposal);
+    }
+    let subject = reasoning::subject(&Ctx { mirror, state, now: state.now });
+    if state.reasoning_of != Some(subject) {
+        state.reasoning_of = Some(subject);
         state.scroll.remove(&Pane::Reasoning);
+        state.thoughts.at = None;
     }
 }

@@ -41,7 +41,7 @@ pub fn step(state: &mut UiState, mirror: &Mirror, pane: Pane, by: i64) {
             }
         }
         Pane::Queue => {
-            let list = state.waiting(mirror);
+            let list = state.queued(mirror);
             let at = state.queue.and_then(|q| list.iter().position(|id| *id == q)).unwrap_or(0);
             state.queue = list.get(moved(at, by, list.len())).copied();
         }
@@ -60,11 +60,23 @@ fn moved(at: usize, by: i64, len: usize) -> usize {
 }
 
 fn scroll(state: &mut UiState, mirror: &Mirror, pane: Pane, by: i64) {
-    let before = state.scroll.get(&pane).copied().unwrap_or(0) as i64;
     let (width, height) = room(state, pane);
+    let follows = pane == Pane::Reasoning && panes::reasoning::follows(&Ctx { mirror, state, now: state.now });
+    if follows && !state.scroll.contains_key(&pane) {
+        // From the end, where it follows; only now the rows are counted.
+        state.scroll.insert(pane, 10_000_000);
+        let top = panes::content(pane, &Ctx { mirror, state, now: state.now }, width, height).top;
+        state.scroll.insert(pane, top);
+    }
+    let before = state.scroll.get(&pane).copied().unwrap_or(0) as i64;
     state.scroll.insert(pane, before.saturating_add(by).clamp(0, 10_000_000) as usize);
     let ctx = Ctx { mirror, state, now: state.now };
-    let top = panes::content(pane, &ctx, width, height).top;
+    let content = panes::content(pane, &ctx, width, height);
+    let top = content.top;
+    if follows && by > 0 && top + content.lines.len() >= content.total {
+        state.scroll.remove(&pane);
+        return;
+    }
     let hunk = (pane == Pane::Proposal).then(|| proposal::parts(&ctx, width).and_then(|p| p.hunk_at(top))).flatten();
     state.scroll.insert(pane, top);
     if let Some(hunk) = hunk {
@@ -78,7 +90,8 @@ fn sideways(state: &mut UiState, mirror: &Mirror, pane: Pane, right: bool) {
         Pane::Proposal if right => state.diff.shift = (state.diff.shift + 8).min(400),
         Pane::Proposal => state.diff.shift = state.diff.shift.saturating_sub(8),
         Pane::Curves => super::act::part(state, mirror, right),
-        Pane::Log | Pane::Reasoning | Pane::Machines | Pane::Feed | Pane::Queue => {}
+        Pane::Reasoning => super::calls::fold(state, right),
+        Pane::Log | Pane::Machines | Pane::Feed | Pane::Queue => {}
     }
 }
 
@@ -152,7 +165,7 @@ pub fn click(state: &mut UiState, mirror: &Mirror, x: u16, y: u16) {
             let each = if width < 70 && height >= 6 { 2 } else { 1 };
             let ctx = Ctx { mirror, state, now: state.now };
             let top = panes::content(pane, &ctx, width, height).top;
-            state.queue = state.waiting(mirror).get((top + row) / each).copied().or(state.queue);
+            state.queue = state.queued(mirror).get((top + row) / each).copied().or(state.queue);
         }
         Pane::Proposal | Pane::Curves | Pane::Log | Pane::Reasoning | Pane::Machines | Pane::Feed => {}
     }

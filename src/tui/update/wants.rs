@@ -13,6 +13,9 @@ use crate::tui::state::{LogState, Pane, UiState};
 /// Bytes of a log asked for at once.
 pub const PART: u32 = 32 << 10;
 
+/// Entries of a conversation asked for, from its end: three for each call of a tool.
+const RECORDED: i64 = 400;
+
 /// Asks.
 pub fn ask(state: &mut UiState, mirror: &Mirror, effects: &mut Vec<UiEffect>) {
     if mirror.header.is_none() || matches!(mirror.link, LinkState::Reconnecting { .. }) {
@@ -25,11 +28,20 @@ pub fn ask(state: &mut UiState, mirror: &Mirror, effects: &mut Vec<UiEffect>) {
             let changed = state.changed.get(&row.id).copied().unwrap_or(0);
             wanted.push((Query::Trial { trial: row.id }, changed.to_string()));
         }
+        let asked =
+            row.proposal.filter(|_| visible.contains(&Pane::Reasoning) && (row.model.is_some() || row.proposer.starts_with("command/")));
+        if let Some(proposal) = asked.filter(|p| state.thoughts.wants_record(*p)) {
+            let changed = state.changed.get(&row.id).copied().unwrap_or(0);
+            wanted.push((Query::Conversation { proposal, revision: None, offset: -RECORDED }, changed.to_string()));
+        }
         let tree = row.tree.as_ref().filter(|_| visible.contains(&Pane::Proposal) && row.id != TrialId::BASELINE);
         wanted.extend(tree.map(|tree| (state.diff_query(row.id), tree.clone())));
     }
     if let Some(Modal::Compare(compare)) = state.modals.last() {
         wanted.push((compare.query(), "once".into()));
+    }
+    if let Some(Modal::Arms(_)) = state.modals.last() {
+        wanted.push((Query::Arms, mirror.seq.to_string()));
     }
     if visible.contains(&Pane::Curves) {
         let runs = curves::runs(mirror, state);

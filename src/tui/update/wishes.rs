@@ -7,7 +7,7 @@ use crate::tui::ink;
 use crate::tui::input::Input;
 use crate::tui::keymap::Action;
 use crate::tui::modal::Modal;
-use crate::tui::modal::prompt::{Ask, Prompt};
+use crate::tui::modal::prompt::{Ask, Pick, Prompt};
 use crate::tui::msg::{EditFor, UiEffect};
 use crate::tui::panes::{Ctx, proposal};
 use crate::tui::state::{Edited, Errand, Sent, UiState};
@@ -87,6 +87,7 @@ pub fn review(state: &mut UiState, mirror: &Mirror, action: Action, effects: &mu
             title: format!("veto {proposal}"),
             hint: format!("{title} — why not? The answer becomes part of the lineage."),
             input: Input::default(),
+            pick: None,
             may_be_empty: true,
         })),
         Action::Revise => state.modals.push(Modal::Prompt(Prompt {
@@ -94,6 +95,7 @@ pub fn review(state: &mut UiState, mirror: &Mirror, action: Action, effects: &mu
             title: format!("send {proposal} back"),
             hint: format!("{title} — what should be better?"),
             input: Input::default(),
+            pick: None,
             may_be_empty: false,
         })),
         Action::Edit => {
@@ -141,26 +143,41 @@ fn deleted_files(state: &UiState, mirror: &Mirror, trial: TrialId) -> Vec<String
 /// Opens the field for what is said in words.
 pub fn ask_text(state: &mut UiState, mirror: &Mirror, action: Action) {
     let selected = state.tree.selected;
-    let incumbent = mirror.header.as_ref().map_or(TrialId::BASELINE, |h| h.incumbent);
+    let Some(header) = mirror.header.as_ref() else { return };
+    let incumbent = header.incumbent;
+    let agents = header.agents.as_ref().filter(|a| !a.roles.is_empty());
+    let own = match agents {
+        Some(_) => {
+            "What changes, and why should it help? One sentence: an agent turns it into an edit for you to review, or your editor opens."
+        }
+        None => "What changes, and why should it help? One sentence; then your editor opens.",
+    };
     let (ask, title, hint) = match action {
-        Action::Branch => (
-            Ask::Idea { parent: Some(selected) },
-            format!("branch from {selected}"),
-            "What changes, and why should it help? One sentence; then your editor opens.".to_owned(),
-        ),
+        Action::Branch => (Ask::Idea { parent: Some(selected) }, format!("branch from {selected}"), own.to_owned()),
         Action::Steer => {
-            (Ask::Steer, "steer".to_owned(), "Say something to the agents; it stands in what they read from now on.".to_owned())
+            let hint = match agents {
+                Some(_) => "It stands in what they read from now on, and in the record.",
+                None => "No agents propose in this study: it is kept in the record, for whoever else proposes.",
+            };
+            (Ask::Steer, "steer".to_owned(), hint.to_owned())
         }
         Action::Replicate => {
             (Ask::Replicate { trial: selected }, format!("run {selected} again"), "How many more runs, with fresh seeds?".to_owned())
         }
         Action::Extend => (Ask::Extend, "limit of trials".to_owned(), "A number, +N for so many more, or `none`.".to_owned()),
-        _ => (
-            Ask::Idea { parent: None },
-            format!("an idea on {incumbent}"),
-            "What changes, and why should it help? One sentence; then your editor opens.".to_owned(),
-        ),
+        _ => (Ask::Idea { parent: None }, format!("an idea on {incumbent}"), own.to_owned()),
     };
     let input = if action == Action::Replicate { Input::with("1") } else { Input::default() };
-    state.modals.push(Modal::Prompt(Prompt { ask, title, hint, input, may_be_empty: false }));
+    let roles = |first: &[&str]| agents.map(|a| first.iter().map(|f| (*f).to_owned()).chain(a.roles.iter().cloned()).collect());
+    let pick = match &ask {
+        Ask::Steer => roles(&["all"]).map(|options| Pick { label: "to".into(), options, at: 0 }),
+        // `b` has always meant an edit of one's own.
+        Ask::Idea { .. } => roles(&["any agent", "you, in your editor"]).map(|options| Pick {
+            label: "by".into(),
+            options,
+            at: usize::from(action == Action::Branch),
+        }),
+        Ask::Veto { .. } | Ask::Revise { .. } | Ask::Replicate { .. } | Ask::Extend => None,
+    };
+    state.modals.push(Modal::Prompt(Prompt { ask, title, hint, input, pick, may_be_empty: false }));
 }
