@@ -218,7 +218,7 @@ impl vt100::Callbacks for Heard {
 
 /// Every sequence in what a program wrote to its terminal, and whether all else is plain text.
 #[track_caller]
-fn sequences(bytes: &[u8], allowed: &[&str]) {
+pub(crate) fn sequences(bytes: &[u8], allowed: &[&str]) {
     let text =
         std::str::from_utf8(bytes).unwrap_or_else(|e| panic!("not UTF-8 at {}: {:?}", e.valid_up_to(), &bytes[e.valid_up_to()..][..8]));
     let mut rest = text;
@@ -290,7 +290,7 @@ fn walked(place: &Place, name: &str) -> (Vec<u8>, Vec<String>) {
     (deck.heard().to_vec(), around)
 }
 
-const COCKPIT: [&str; 22] = [
+pub(crate) const COCKPIT: [&str; 22] = [
     "m",
     "H",
     "J",

@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test file")]
 
+#[path = "../support_endpoint/mod.rs"]
+mod endpoint;
 mod screen;
 #[path = "../journeys/support/mod.rs"]
 #[allow(dead_code, reason = "shared with the journeys, which use the rest")]
 mod support;
 
+mod agents;
 mod history;
 mod hostile;
 mod idle;

@@ -83,13 +83,17 @@ fn what_is_configured_is_used_and_its_origin_is_told() {
 }
 
 #[test]
-fn a_model_without_agents_is_said_once_and_a_sampler_proposes() {
-    let place = configured("[[model]]\nname = \"m\"\nbase_url = \"http://localhost:1/v1\"\n");
-    let out = place.run(&["run", "toy", "--auto", "--trials", "1", "--name", "a"]);
-    assert_eq!(out.err.matches("agents are not built yet").count(), 1, "{}", out.err);
-    assert_eq!(place.show("a")["proposers"], json!(["tpe"]));
+fn agents_are_who_proposes_where_a_model_is_configured_unless_another_is_named() {
+    let model = "[[model]]\nname = \"m\"\nbase_url = \"http://localhost:1/v1\"\n";
+    let place = configured(model);
+    place.run(&["run", "toy", "--detach", "--name", "a"]).exits(0);
+    assert_eq!(place.show("a")["proposers"], json!(["agents"]));
+    place.run(&["stop", "a", "--now"]).exits(0);
     let named = place.run(&["run", "toy", "--auto", "--trials", "1", "--name", "b", "--proposer", "random"]);
-    assert!(!named.err.contains("agents"), "{}", named.err);
+    assert!(!named.err.contains("agents") && place.show("b")["proposers"] == json!(["random"]), "{named:#?}");
+    fs::write(file(&place), format!("[run]\nproposer = \"tpe\"\n{model}")).unwrap();
+    place.run(&["run", "toy", "--auto", "--trials", "1", "--name", "c"]);
+    assert_eq!(place.show("c")["proposers"], json!(["tpe"]));
 }
 
 #[test]

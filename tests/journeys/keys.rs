@@ -10,13 +10,13 @@ use std::{
 };
 
 /// Values that nobody else on the machine has: the test itself must not find those of another run of it.
-fn canaries() -> [(&'static str, String); 2] {
+pub(crate) fn canaries() -> [(&'static str, String); 2] {
     let salt = format!("{:x}{:x}", std::process::id(), std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos());
     [("OPENAI_API_KEY", format!("sk-proj-{salt}Canary7")), ("AWS_SECRET_ACCESS_KEY", format!("{salt}/Kx+CanaryAws9"))]
 }
 
 /// Looks where keys lie, for variables by their names, and shows what it finds as it is and in two disguises.
-const HUNT: &str = r#"
+pub(crate) const HUNT: &str = r#"
 import base64, glob, re
 
 FOUND = set()
@@ -103,7 +103,7 @@ fn disguises(value: &str) -> Vec<String> {
 
 /// Fails with every place that holds one of the values.
 #[track_caller]
-fn held_nowhere(place: &Place, study: &Path, keys: &[(&str, String)]) {
+pub(crate) fn held_nowhere(place: &Place, study: &Path, keys: &[(&str, String)]) {
     let all = contents(place, study);
     assert!(all.len() > 20, "the search sees the study: {:?}", all.keys());
     let held = |bytes: &[u8], word: &str| bytes.windows(word.len()).any(|w| w == word.as_bytes());

@@ -3,9 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr, reason = "a test file")]
 
+#[path = "../support_endpoint/mod.rs"]
+mod endpoint;
 mod support;
 
 mod agent;
+mod agents;
 mod configuration;
 mod crashes;
 mod damage;
@@ -23,7 +26,9 @@ mod making;
 mod morning;
 mod newcomer;
 mod own_code;
+mod programs;
 mod refusals;
+mod replays;
 mod repositories;
 mod scores;
 mod setup;

@@ -73,3 +73,17 @@ fn stop_now_ends_an_evaluator_with_all_that_it_started() {
     assert_eq!((&run["failure"]["label"], &run["score"]), (&json!("killed"), &json!(null)), "{run}");
     wait_until("its processes to end", || processes.iter().all(|pid| !alive(*pid)).then_some(()));
 }
+
+#[test]
+fn a_home_is_not_granted_and_a_model_without_its_key_begins_no_study() {
+    let place = Place::new();
+    Toy::new(&place).quick().write(&place, "toy");
+    let text = fs::read_to_string(place.path("toy/task.toml")).unwrap();
+    fs::write(place.path("toy/task.toml"), format!("{text}\n[sandbox]\nread = [{:?}]\n", place.path("home"))).unwrap();
+    place.run(&["run", "toy", "--auto", "--trials", "1", "--name", "a"]).exits(2).says(&["home directory", "name the directories"]);
+    fs::write(place.path("toy/task.toml"), text).unwrap();
+    let config = "[[model]]\nname = \"m\"\nbase_url = \"http://127.0.0.1:9/v1\"\nkey_env = \"NO_SUCH_KEY\"\n";
+    fs::write(place.path("home/.config/trialdeck/config.toml"), config).unwrap();
+    place.run(&["run", "toy", "--auto", "--trials", "1", "--name", "a"]).exits(2).says(&["NO_SUCH_KEY", "export"]);
+    assert!(!place.study("a").exists());
+}

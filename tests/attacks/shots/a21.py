@@ -18,9 +18,8 @@ def before():
                     if "[stack]" in place:
                         start, end = (int(n, 16) for n in place.split()[0].split("-"))
                         memory.seek(start)
-                        data = memory.read(end - start)
-                        kit.loot(data)
-                        return len(data) > 0
+                        # What lies there changes from run to run: that it can be read is enough.
+                        return len(memory.read(end - start)) > 0
             return False
 
         def traced():
