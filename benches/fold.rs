@@ -95,6 +95,7 @@ fn events() -> Vec<Event> {
                 parents: parents.clone(),
                 operator: Operator::Improve,
                 decision: n.into(),
+                assignment: None,
             },
             Event::Proposed {
                 proposal,

@@ -45,6 +45,9 @@ pub fn ruling(study: &Study, trial: &Trial) -> Ruling {
     if taken_back(trial) {
         return waits("the decision on it was taken back");
     }
+    if sent_back(trial) {
+        return waits("another revision of it was asked for");
+    }
     let flags = flagged(trial.flags.iter().map(Flag::mark));
     if study.settings.autonomy == Autonomy::Auto {
         if let Some(flags) = flags.as_ref().filter(|_| flags::is_empty_edit(&trial.flags)) {
@@ -79,6 +82,11 @@ fn only_sets_knobs(trial: &Trial) -> bool {
 /// An accept or veto that stands last, although the proposal waits, was undone: `ReviewUndone` leaves it on record.
 fn taken_back(trial: &Trial) -> bool {
     trial.reviews.last().is_some_and(|review| matches!(review.decision, Decision::Accept | Decision::Veto))
+}
+
+/// The very tree that a person wanted better: its proposer had no other, or the wish was taken back.
+fn sent_back(trial: &Trial) -> bool {
+    trial.reviews.last().is_some_and(|review| review.decision == Decision::Revise && review.tree.is_some() && review.tree == trial.tree)
 }
 
 fn edited_by_a_person(trial: &Trial) -> bool {

@@ -45,7 +45,7 @@ fn waiting(study: &mut Study, proposer: &str, knobs: &[(&str, f64)], reviews: &[
         let by = *by;
         if *decision == Decision::Edit {
             revision += 1;
-            facts.push(Event::Revised { trial: TrialId(1), revision, by, reason: None, accepted: false });
+            facts.push(Event::Revised { trial: TrialId(1), revision, by, reason: None, accepted: false, hypothesis: None, expected: None });
             facts.push(checked(revision));
         } else {
             facts.push(Event::Reviewed { trial: TrialId(1), by, decision: *decision, reason: None, tree: Some("t".into()) });

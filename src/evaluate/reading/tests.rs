@@ -66,16 +66,21 @@ fn everything_else_has_its_own_words() {
         ("{\"mse\": 1}{\"mse\": 2}", "the evaluator printed two JSON objects; one is expected"),
         ("{\"mse\": 1}\ndone", "the evaluator printed more than its JSON object: `done`; logs belong on standard error"),
         ("loading\n{\"mse\": 1}", "the evaluator printed text before its JSON object: `loading`; logs belong on standard error"),
-        ("12 rows\n{\"mse\": 1}", "the evaluator printed `12 rows`, not one JSON object; logs belong on standard error"),
+        ("12 rows\n{\"mse\": 1}", "the evaluator printed `## rows`, not one JSON object; logs belong on standard error"),
         ("0.25", "the evaluator printed a bare number, not a JSON object"),
         ("[1]", "the evaluator printed a list, not a JSON object"),
         ("NaN", "the evaluator printed NaN, not a JSON object"),
-        ("mse = \u{1b}[31m1", "the evaluator printed `mse = 1…`, not one JSON object"),
+        ("mse = \u{1b}[31m1", "the evaluator printed `mse = #…`, not one JSON object"),
         ("{\"mse\": 1", "the evaluator's JSON object ends too early"),
         ("{mse: 1}", "the evaluator's JSON object is broken: key must be a string at line 1 column 2"),
     ] {
         let got = read(text.as_bytes(), &status(), &rules());
         assert_eq!(got, Evaluation::failed(Failure::new(Label::InvalidScore, want)), "{text:?}");
+    }
+    let open = Rules { holdout: None, ..rules() };
+    for (rules, want) in [(rules(), "`holdout_mse #.####`"), (open, "`holdout_mse 0.7771`")] {
+        let got = read(b"holdout_mse 0.7771\n{\"mse\": 1}", &status(), &rules).failure.unwrap().detail;
+        assert!(got.contains(want) && got.contains("text before its JSON object"), "{got}");
     }
     let got = read(b"\xff\xfe{}", &status(), &rules());
     assert!(got.failure.unwrap().detail.starts_with("the evaluator printed bytes that are not text"));
