@@ -57,8 +57,10 @@ const IDLE: u32 = 2;
 const NEARLY: f64 = 0.8;
 /// Bytes of reasoning that go into the draft.
 const REASONING: usize = 24 << 10;
-/// Bytes of a tool's answer, and of a call's arguments, that who looks on is shown.
+/// Bytes of a call's arguments that who looks on is shown.
 const SHOWN: usize = 4 << 10;
+/// Bytes of a tool's answer that who looks on is shown: all of it, or its lines would be counted wrong.
+const TOLD: usize = tools::LONGEST;
 /// Share of what the model can take in that a conversation may fill.
 const FULL: f64 = 0.75;
 /// Letters of a token, on the safe side.
@@ -213,7 +215,7 @@ impl Session<'_> {
             };
             state.desk = desk;
             let told = |state: &mut State<'_>, text: &str, failed: bool| {
-                let shown = Thought::Told { name: call.name.clone(), text: cut(text, SHOWN), failed };
+                let shown = Thought::Told { name: call.name.clone(), text: cut(text, TOLD), failed };
                 (state.hear)(Said::Thought(shown));
             };
             match outcome {
