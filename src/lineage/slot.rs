@@ -7,7 +7,8 @@
 use super::error::{During, OnPath, Result};
 use super::rules::Patterns;
 use super::slot_fs as fs;
-use super::slot_state::{Key, State};
+use super::slot_look::{self, Seen};
+use super::slot_state::{Key, Record, State};
 use super::store::{EXECUTABLE_MODE, LINK_MODE, Leaf, Store};
 use git2::{ObjectType, Oid};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -63,6 +64,13 @@ impl Slot {
 
     /// Makes the directory equal to the tree. No process may be using it. `keep` are globs relative to its root.
     pub fn prepare(&self, store: &Store, tree: &str, keep: &[String]) -> Result<Prepared> {
+        let (done, record) = self.make_equal(store, tree, keep)?;
+        record.save().on_path("recording the state of", &self.dir)?;
+        Ok(done)
+    }
+
+    /// The same for who is in a hurry: the record is to be saved before the next call.
+    pub fn make_equal(&self, store: &Store, tree: &str, keep: &[String]) -> Result<(Prepared, Record)> {
         let keep = Patterns::new(keep)?;
         // Both are long lists in a large repository.
         let (leaves, state) = std::thread::scope(|scope| {
@@ -73,11 +81,12 @@ impl Slot {
         let root = fs::open_root(&self.dir).on_path("opening the slot", &self.dir)?;
         fs::take_over(root.as_fd(), self.owner).on_path("giving away", &self.dir)?;
         let record = Vec::with_capacity(leaves.len());
-        let mut work = Work { store, slot: &self.dir, owner: self.owner, keep: &keep, state: &state, done: Prepared::default(), record };
+        let seen = Seen::look(root.as_fd(), &leaves);
+        let done = Prepared::default();
+        let mut work = Work { store, slot: &self.dir, owner: self.owner, keep: &keep, state: &state, seen, done, record };
         work.directory(root.as_fd(), &mut String::new(), &nested(&leaves), false)?;
         let Work { done, record, .. } = work;
-        State::save(&self.dir, &record).on_path("recording the state of", &self.dir)?;
-        Ok(done)
+        Ok((done, Record::of(&self.dir, record).on_path("recording the state of", &self.dir)?))
     }
 
     /// Removes one of the entries that a tree never holds (`.trialdeck`, `public`), with all below it, following no link.
@@ -229,8 +238,9 @@ struct Work<'a> {
     owner: Option<u32>,
     keep: &'a Patterns,
     state: &'a State,
+    seen: Seen,
     done: Prepared,
-    record: Vec<(&'a Leaf, Key)>,
+    record: Vec<(Leaf, Key)>,
 }
 
 impl<'a> Work<'a> {
@@ -238,15 +248,15 @@ impl<'a> Work<'a> {
     fn directory(&mut self, dir: BorrowedFd<'_>, prefix: &mut String, node: &Node<'a>, lenient: bool) -> Result<()> {
         let length = prefix.len();
         let mut there: HashSet<&str> = HashSet::with_capacity(node.files.len() + node.dirs.len());
-        for name in fs::names(dir).on_made_path("reading", || self.at(prefix))? {
+        let entries = match self.seen.take(prefix) {
+            Some(entries) => entries,
+            None => slot_look::list(dir).on_made_path("reading", || self.at(prefix))?,
+        };
+        for (name, stat) in entries {
             let shown = name.to_string_lossy();
             prefix.push_str(&shown);
             let utf8 = name.to_str();
             let owned = length == 0 && utf8.is_some_and(|n| ENGINE_OWNS.contains(&n));
-            let Some(stat) = fs::stat(dir, &name).on_made_path("looking at", || self.at(prefix))? else {
-                prefix.truncate(length);
-                continue;
-            };
             if let Some((known, leaf)) = utf8.and_then(|n| node.files.get_key_value(n)) {
                 there.insert(known);
                 self.file(dir, &name, leaf, Some(&stat))?;
@@ -313,7 +323,7 @@ impl<'a> Work<'a> {
         if let Some(stat) = stat {
             let untouched = known.is_some_and(|k| !k.fresh && k.stat == Key::from(stat));
             if fits(stat, leaf) && (untouched || self.same_content(dir, name, leaf, stat)?) {
-                self.record.push((leaf, Key::from(stat)));
+                self.record.push((leaf.clone(), Key::from(stat)));
                 return Ok(());
             }
             fs::remove(dir, name, stat.kind, path, &|_| false).on_made_path("replacing", || self.at(path))?;
@@ -326,7 +336,7 @@ impl<'a> Work<'a> {
         written.and_then(|()| fs::give(dir, name, self.owner)).on_made_path("writing", || self.at(path))?;
         let stat = fs::stat(dir, name).on_made_path("looking at", || self.at(path))?;
         if let Some(stat) = stat {
-            self.record.push((leaf, Key::from(&stat)));
+            self.record.push((leaf.clone(), Key::from(&stat)));
         }
         if known.is_some() {
             self.done.repaired += 1;

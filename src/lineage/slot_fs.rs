@@ -45,14 +45,19 @@ pub(super) fn open_root(path: &Path) -> io::Result<OwnedFd> {
 
 /// Opens a directory below `parent`, giving itself the permission to where a run took it away.
 pub(super) fn open_dir(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<OwnedFd> {
-    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
-    match rustix::fs::openat(parent, name, flags, Mode::empty()) {
+    match open_dir_as_it_is(parent, name) {
         Err(Errno::ACCESS) => {
             make_usable(parent, name)?;
-            Ok(rustix::fs::openat(parent, name, flags, Mode::empty())?)
+            Ok(open_dir_as_it_is(parent, name)?)
         }
         other => Ok(other?),
     }
+}
+
+/// Opens a directory below `parent` if its permissions allow that.
+pub(super) fn open_dir_as_it_is(parent: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
+    rustix::fs::openat(parent, name, flags, Mode::empty())
 }
 
 /// Gives the owner all permissions on a directory.

@@ -2,6 +2,7 @@ use super::*;
 use crate::lineage::tests::{store, tree_of, words};
 use proptest::prelude::*;
 use std::fs as std_fs;
+use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 const FILES: &[(&str, &str)] = &[
@@ -44,6 +45,31 @@ fn a_switch_writes_only_what_differs() {
     assert_eq!(inode("models/a.py"), before);
     assert_eq!(s.slot.verify(&s.store, &other, &[]).unwrap(), Vec::<String>::new());
     assert!(!s.slot.dir().join("models/deep").exists());
+}
+
+#[test]
+fn a_record_that_is_written_late_does_not_vouch_for_what_was_changed_at_once() {
+    let s = setup();
+    let (at, clock) = (s.slot.dir().join("train.py"), s.dir.path().join("clock"));
+    for round in 0..20 {
+        // Written by the switch itself, then by the run, with the same size and within one step of the file system's clock.
+        let tree = tree_of(&s.store, &[("train.py", &format!("lr = {round:02}\n"))]);
+        let (_, record) = s.slot.make_equal(&s.store, &tree, &[]).unwrap();
+        let was = std_fs::metadata(&at).unwrap();
+        std_fs::File::options().write(true).open(&at).unwrap().write_all(b"lr = 99\n").unwrap();
+        std_fs::File::options().write(true).open(&at).unwrap().set_modified(was.modified().unwrap()).unwrap();
+        let until = was.ctime_nsec() + was.ctime() * 1_000_000_000 + 60_000_000;
+        loop {
+            std_fs::write(&clock, "").unwrap();
+            let now = std_fs::metadata(&clock).unwrap();
+            if now.ctime_nsec() + now.ctime() * 1_000_000_000 > until {
+                break;
+            }
+        }
+        record.save().unwrap();
+        s.slot.prepare(&s.store, &tree, &[]).unwrap();
+        assert_eq!(s.slot.verify(&s.store, &tree, &[]).unwrap(), Vec::<String>::new(), "round {round}");
+    }
 }
 
 #[test]
@@ -285,9 +311,9 @@ fn figures_of_five_thousand_files() {
     time("  of which: looking at each entry", t);
     let leaves = store.leaves(&trees[0]).unwrap();
     let key = Key::from(&fs::stat(rustix::fs::CWD, OsStr::new("/")).unwrap().unwrap());
-    let record: Vec<_> = leaves.iter().map(|l| (l, key)).collect();
+    let record: Vec<_> = leaves.iter().map(|l| (l.clone(), key)).collect();
     let t = now();
-    State::save(&dir.path().join("other"), &record).unwrap();
+    Record::of(&dir.path().join("other"), record).unwrap().save().unwrap();
     time("  of which: writing the record", t);
     let t = now();
     let _ = nested(&leaves);

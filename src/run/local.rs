@@ -5,7 +5,7 @@ use super::{
     durable::{self, Keep},
     names,
     process::{self, Identity},
-    shim::{Claim, PidFile, RUN_VARIABLE},
+    shim::{self, Claim, PidFile, RUN_VARIABLE},
     status_file,
 };
 use crate::model::Failure;
@@ -14,8 +14,9 @@ use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
     fs::{self, OpenOptions},
+    io,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, ChildStdin, Command, Stdio},
 };
 
 /// The executor of this machine.
@@ -39,7 +40,42 @@ impl Local {
     }
 }
 
+/// A supervisor that was started ahead and waits for its word. Dropped, it goes, and nothing has happened.
+#[derive(Debug)]
+pub struct Ready {
+    dir: PathBuf,
+    word: ChildStdin,
+}
+
 impl Local {
+    /// Starts the supervisor of a directory ahead of its submission, while other things are prepared.
+    pub fn ready(&self, dir: &Path) -> Result<Ready, RunError> {
+        fs::create_dir_all(dir).map_err(|e| RunError::io("make", dir, e))?;
+        let dir = dir.canonicalize().map_err(|e| RunError::io("find", dir, e))?;
+        let mut child = self.shim(&dir, &["shim", "--wait"], Stdio::piped(), &BTreeMap::new())?;
+        let word = child.stdin.take();
+        attend(child);
+        let word = word.ok_or_else(|| RunError::io("reach the supervisor of", &dir, io::ErrorKind::BrokenPipe.into()))?;
+        Ok(Ready { dir, word })
+    }
+
+    /// Starts what was made ready, unless its directory was started before.
+    pub fn submit_ready(&self, ready: Ready, spec: &Spec) -> Result<(), RunError> {
+        let Ready { dir, word } = ready;
+        let path = dir.join(names::SPEC);
+        durable::write_json(&path, spec, Keep::Whole).map_err(|e| RunError::io("write", &path, e))?;
+        shim::give_word(word, Path::new("")).map_err(|e| RunError::io("reach the supervisor of", &dir, e))
+    }
+
+    /// A first stage with these words before the directory.
+    fn shim(&self, dir: &Path, words: &[&str], stdin: Stdio, private: &BTreeMap<String, String>) -> Result<Child, RunError> {
+        let log = dir.join(names::SHIM_LOG);
+        let log = OpenOptions::new().append(true).create(true).open(&log).map_err(|e| RunError::io("write", &log, e))?;
+        let mut command = Command::new(&self.program);
+        command.args(words).arg(dir).env_clear().envs(private).current_dir("/").stdin(stdin).stdout(Stdio::null()).stderr(log);
+        command.spawn().map_err(|source| RunError::Spawn { program: self.program.clone(), source })
+    }
+
     /// Starts like `submit`, and hands over variables that must not lie on a disk; the spec says `inherit`.
     pub fn submit_with(&self, dir: &Path, spec: &Spec, private: &BTreeMap<String, String>) -> Result<(), RunError> {
         fs::create_dir_all(dir).map_err(|e| RunError::io("make", dir, e))?;
@@ -49,23 +85,14 @@ impl Local {
         }
         let path = dir.join(names::SPEC);
         durable::write_json(&path, spec, Keep::Whole).map_err(|e| RunError::io("write", &path, e))?;
-        let log = dir.join(names::SHIM_LOG);
-        let log = OpenOptions::new().append(true).create(true).open(&log).map_err(|e| RunError::io("write", &log, e))?;
-        let mut child = Command::new(&self.program)
-            .arg("shim")
-            .arg(dir)
-            .env_clear()
-            .envs(private)
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .map_err(|source| RunError::Spawn { program: self.program.clone(), source })?;
-        // The shim outlives us or we outlive it; in the second case somebody must take its exit code.
-        std::thread::spawn(move || child.wait());
+        attend(self.shim(dir, &["shim"], Stdio::null(), private)?);
         Ok(())
     }
+}
+
+/// The shim outlives us or we outlive it; in the second case somebody must take its exit code.
+fn attend(mut shim: Child) {
+    std::thread::spawn(move || shim.wait());
 }
 
 impl Executor for Local {

@@ -1,6 +1,6 @@
 //! The command's time between its start and its end: its budget, its limits, the wish of a person, TERM, grace and KILL.
 
-use super::{limits, tree};
+use super::{files, limits, tree};
 use crate::{
     model::{Failure, Label, Tier},
     run::{
@@ -68,7 +68,7 @@ pub(super) struct Watch<'a> {
     pub(super) begin: Duration,
     pub(super) asked_to_end: &'a AtomicBool,
     pub(super) counters: &'a Counters,
-    pub(super) files: &'a limits::Files,
+    pub(super) files: &'a files::Files,
     pub(super) meter: limits::Meter,
 }
 
@@ -133,7 +133,10 @@ impl Watch<'_> {
             let grown = self.files.grown();
             self.counters.allowance.store(limit.saturating_sub(grown).max(LOG_FLOOR), Ordering::Relaxed);
             if grown > limit {
-                return Some(limits::output_failure(grown, limit));
+                return Some(files::too_much(grown, limit));
+            }
+            if let Some(failure) = self.files.out_of_sight() {
+                return Some(failure);
             }
         }
         self.meter.look(self.counters.total())

@@ -1,7 +1,7 @@
 //! The first stage. It claims the directory, starts the supervisor and waits; if the supervisor dies without a status, it
 //! ends what remains of the run and writes the status itself.
 
-use super::{Claim, EXIT_BROKEN, EXIT_TAKEN, PidFile, gpu_lock, own_program, say, tree};
+use super::{Claim, EXIT_BROKEN, EXIT_TAKEN, PidFile, gpu_lock, own_program, say, tree, word};
 use crate::{
     model::{Failure, Label},
     run::{
@@ -21,10 +21,30 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
+/// When the directory is to be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begin {
+    Now,
+    /// Not before a word comes; if it does not, nothing has happened.
+    WhenTold,
+}
+
 /// Takes the directory and sees the run to its status.
-pub(super) fn run(dir: &Path) -> i32 {
+pub(super) fn run(dir: &Path, begin: Begin) -> i32 {
     let _ = rustix::process::setsid();
     ignore_signals();
+    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+    // It loads while the word for both of them is awaited, and the directory taken.
+    let mut spawned = Command::new(own_program())
+        .arg0("trialdeck")
+        .args(["shim", "--supervise"])
+        .arg(dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn();
+    if begin == Begin::WhenTold && word::wait().is_none() {
+        return 0;
+    }
     let claim = Claim { guard: Identity::own(), boot_id: process::boot_id() };
     match take(dir, &claim) {
         Ok(()) => {}
@@ -34,18 +54,14 @@ pub(super) fn run(dir: &Path) -> i32 {
             return EXIT_BROKEN;
         }
     }
-    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
     if durable::read_json::<Spec>(&dir.join(names::SPEC)).is_some_and(|spec| spec.sandbox.is_some()) {
-        std::thread::spawn(sandbox::Group::expect);
+        std::thread::spawn(sandbox::expect_group);
     }
     let began = boottime();
-    let spawned = Command::new(own_program())
-        .arg0("trialdeck")
-        .args(["shim", "--supervise"])
-        .arg(dir)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn();
+    if let Some(waiting) = spawned.as_mut().ok().and_then(|child| child.stdin.take()) {
+        // Where it has died meanwhile, its end says so.
+        let _ = word::give(waiting, Path::new(""));
+    }
     let ended_by = match spawned {
         Ok(child) => match wait_for(child.id()) {
             // Its status was read by now perhaps, and the directory removed: nothing may be put into it again.

@@ -1,5 +1,5 @@
-//! What a run uses, looked at now and then: memory and processor time of its tree, growth of its files. One look never
-//! costs more than about a twentieth of the time between two.
+//! What a run uses, looked at now and then: memory and processor time of its tree. One look never costs more than about a
+//! twentieth of the time between two.
 
 use crate::{
     model::{Failure, Label},
@@ -8,20 +8,10 @@ use crate::{
         time::{self, boottime, bytes_words, words},
     },
 };
-use std::{
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    thread,
-    time::Duration,
-};
+use std::time::Duration;
 
 const MEMORY_EVERY: Duration = Duration::from_millis(200);
 const EXACT_EVERY: Duration = Duration::from_secs(1);
-const FILES_EVERY: Duration = Duration::from_secs(1);
 /// A tree that uses less of one processor counts as idle.
 const BUSY_SHARE: f64 = 0.01;
 /// Clock ticks a second in /proc, on every architecture that Linux gives to user space.
@@ -109,76 +99,4 @@ impl Meter {
         }
         (idle >= stall).then(|| Failure::new(Label::Stalled, format!("no output and less than 1 % of a processor for {}", words(idle))))
     }
-}
-
-/// Watches the growth of files from a thread of its own: a look at a large tree may take a while.
-pub(super) struct Files {
-    dirs: Vec<PathBuf>,
-    before: Arc<AtomicU64>,
-    grown: Arc<AtomicU64>,
-    stop: Arc<AtomicBool>,
-    thread: Option<thread::JoinHandle<()>>,
-}
-
-impl Files {
-    /// Starts with what is there now; does not wait for that first look, which delays no start.
-    pub(super) fn watch(spec: &Spec) -> Self {
-        let dirs = spec.watched_dirs.clone();
-        let (before, grown) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-        let stop = Arc::new(AtomicBool::new(false));
-        let thread = (spec.output_bytes.is_some() && !dirs.is_empty()).then(|| {
-            let (dirs, before, grown, stop) = (dirs.clone(), before.clone(), grown.clone(), stop.clone());
-            thread::spawn(move || {
-                let start = size(&dirs);
-                before.store(start, Ordering::SeqCst);
-                let mut pause = FILES_EVERY;
-                loop {
-                    thread::park_timeout(pause);
-                    if stop.load(Ordering::SeqCst) {
-                        return;
-                    }
-                    let begin = boottime();
-                    grown.store(size(&dirs).saturating_sub(start), Ordering::SeqCst);
-                    pause = FILES_EVERY.max(boottime().saturating_sub(begin) * 20);
-                }
-            })
-        });
-        Self { dirs, before, grown, stop, thread }
-    }
-
-    /// Growth at the last look, in bytes.
-    pub(super) fn grown(&self) -> u64 {
-        self.grown.load(Ordering::SeqCst)
-    }
-
-    /// Stops, and looks a last time.
-    pub(super) fn finish(mut self) -> u64 {
-        let Some(thread) = self.thread.take() else { return 0 };
-        self.stop.store(true, Ordering::SeqCst);
-        thread.thread().unpark();
-        let _ = thread.join();
-        size(&self.dirs).saturating_sub(self.before.load(Ordering::SeqCst))
-    }
-}
-
-/// The failure of a run whose files grew too much.
-pub(super) fn output_failure(grown: u64, limit: u64) -> Failure {
-    Failure::new(Label::GateFailed, format!("output_bytes: files grew by {}, over {}", bytes_words(grown), bytes_words(limit)))
-}
-
-/// Bytes on disk of all files below some directories; links are not followed.
-fn size(dirs: &[PathBuf]) -> u64 {
-    fn below(dir: &Path, depth: u32) -> u64 {
-        let Ok(entries) = std::fs::read_dir(dir) else { return 0 };
-        let mut sum = 0u64;
-        for entry in entries.flatten() {
-            let Ok(meta) = entry.metadata() else { continue };
-            sum = sum.saturating_add(meta.blocks().saturating_mul(512));
-            if meta.is_dir() && depth < 64 {
-                sum = sum.saturating_add(below(&entry.path(), depth + 1));
-            }
-        }
-        sum
-    }
-    dirs.iter().map(|dir| below(dir, 0)).sum()
 }

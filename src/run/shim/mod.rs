@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! shim DIR              guard: own session, claims the directory, writes the status if the supervisor dies
+//! shim --wait DIR       the same, once it is told to
 //! shim --supervise DIR  supervisor: limits, logs, budget, status
-//! shim --exec DIR       becomes `/bin/sh -c command` in a session and a sandbox of its own
+//! shim --exec DIR       once it is released, becomes `/bin/sh -c command` in a session and a sandbox of its own
 //! shim --inside PLAN    the same, within the namespaces of bubblewrap
 //! shim --probe PLAN     tries in a sandbox what it must refuse
 //! ```
@@ -12,12 +13,16 @@
 
 mod budget;
 mod exec;
+mod files;
 mod gpu_gate;
 mod gpu_lock;
 mod guard;
 mod limits;
 mod supervise;
 mod tree;
+mod word;
+
+pub(super) use word::give as give_word;
 
 use super::{process::Identity, sandbox};
 use crate::model::Millis;
@@ -61,17 +66,18 @@ pub(super) struct CommandId {
 pub fn shim_main(args: &[OsString]) -> i32 {
     let (stage, dir) = match args {
         [dir] => ("", dir),
-        [stage, dir] | [stage, dir, _] => (stage.to_str().unwrap_or("?"), dir),
+        [stage, dir] => (stage.to_str().unwrap_or("?"), dir),
         _ => ("?", &OsString::new()),
     };
-    if matches!(stage, "" | "--probe") {
+    if matches!(stage, "" | "--wait" | "--probe") {
         close_inherited();
     }
     let dir = PathBuf::from(dir);
     match stage {
-        "" => guard::run(&dir),
+        "" => guard::run(&dir, guard::Begin::Now),
+        "--wait" => guard::run(&dir, guard::Begin::WhenTold),
         "--supervise" => supervise::run(&dir),
-        "--exec" => exec::run(&dir, args.get(2).map(Path::new)),
+        "--exec" => exec::run(&dir),
         "--inside" => exec::said(sandbox::inside(&dir)),
         "--probe" => exec::said(sandbox::probe::run(&dir.to_string_lossy())),
         _ => {

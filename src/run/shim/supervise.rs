@@ -1,8 +1,10 @@
 //! The second stage: starts the command, keeps its limits, takes its logs, ends its whole tree and writes the status.
 
-use super::{Claim, CommandId, EXIT_BROKEN, PidFile, RUN_VARIABLE, budget, gpu_gate, gpu_lock, guard, limits, own_program, say, tree};
+use super::{
+    Claim, CommandId, EXIT_BROKEN, PidFile, RUN_VARIABLE, budget, exec, files, gpu_gate, gpu_lock, guard, limits, own_program, say, tree,
+};
 use crate::{
-    model::{Failure, Label, redact},
+    model::{Failure, Label, Tier, redact},
     run::{
         Spec, Status, Stream,
         capture::{Caps, Capture, Counters},
@@ -16,8 +18,11 @@ use crate::{
 };
 use std::{
     fs::{self, File},
-    io,
-    os::{fd::OwnedFd, unix::process::CommandExt},
+    io::{self, Read},
+    os::{
+        fd::OwnedFd,
+        unix::{net::UnixStream, process::CommandExt},
+    },
     path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, LazyLock, atomic::AtomicBool, mpsc},
@@ -37,6 +42,9 @@ pub(super) fn run(dir: &Path) -> i32 {
     guard::ignore_signals();
     let asked_to_end = Arc::new(AtomicBool::new(false));
     let _ = signal_hook::flag::register(signal_hook::consts::SIGTERM, asked_to_end.clone());
+    if super::word::wait().is_none() {
+        return 0;
+    }
     match supervise(dir, &asked_to_end) {
         Ok(()) => 0,
         Err(error) => {
@@ -64,12 +72,15 @@ fn supervise(dir: &Path, asked_to_end: &AtomicBool) -> io::Result<()> {
     if parent != i32::try_from(claim.guard.pid).ok() {
         return Err(io::Error::other("the guard is gone; nothing was started"));
     }
+    let starting = start(dir, &spec);
     let status_path = dir.join(names::STATUS);
     let mut slot = Slot::preallocate(&status_path)?;
     let mut status = Status::unstarted(claim.boot_id);
 
-    let locks = match wait_for_gpus(dir, &spec, asked_to_end) {
-        Ok(locks) => locks,
+    let ready = wait_for_gpus(dir, &spec, asked_to_end).and_then(|locks| Ok((locks, starting?)));
+    let (locks, (mut child, mut word)) = match ready {
+        Ok(ready) => ready,
+        // What waits for its release goes when that cannot come any more.
         Err(failure) => {
             status.failure = Some(failure);
             return slot.write(&status);
@@ -81,21 +92,13 @@ fn supervise(dir: &Path, asked_to_end: &AtomicBool) -> io::Result<()> {
     let group = spec.sandbox.as_ref().and_then(|s| sandbox::Group::make(&local::mark(dir), spec.memory_bytes, s.processes));
     let counters = Counters::new(spec.output_bytes.unwrap_or(u64::MAX).max(budget::LOG_FLOOR));
     let captures = [Stream::Stdout, Stream::Stderr].map(|s| Capture::create(dir, s, Caps::USUAL, counters.clone()));
-    let files = limits::Files::watch(&spec);
+    let files = files::Files::watch(&spec);
     let oom_before = process::oom_kills();
     // Whatever they are, they are gone before the command of the same user starts.
     let _ = leftovers.map(thread::JoinHandle::join);
     let begin = boottime();
-    let mut child = match start(dir, &spec, group.as_ref()) {
-        Ok(child) => child,
-        Err(failure) => {
-            if let Some(group) = &group {
-                group.end();
-            }
-            status.failure = Some(failure);
-            return slot.write(&status);
-        }
-    };
+    // Where it has died meanwhile, its end says so.
+    let _ = exec::release(&word, group.as_ref());
     let id = Identity::of(child.id()).unwrap_or(Identity { pid: child.id(), start: 0 });
     let command = CommandId { id, started: now() };
     (status.pid, status.pid_start, status.started) = (Some(id.pid), Some(id.start), Some(command.started));
@@ -124,7 +127,7 @@ fn supervise(dir: &Path, asked_to_end: &AtomicBool) -> io::Result<()> {
     (status.exit_code, status.signal) = end.map_or((None, None), |e| (e.exit_status(), e.terminating_signal()));
     status.failure = match ending {
         Some(ending) => Some(ending.words(&spec)),
-        None if spec.sandbox.is_some() && !entered(dir) => Some(not_entered(&stderr)),
+        None if spec.sandbox.is_some() && !entered(dir, &spec, &mut word) => Some(not_entered(&stderr)),
         None => judge(&stderr, &spec, &status, process::oom_kills() > oom_before),
     };
     if !clean {
@@ -175,10 +178,16 @@ fn wait_for_gpus(dir: &Path, spec: &Spec, asked_to_end: &AtomicBool) -> Result<V
     }
 }
 
-fn start(dir: &Path, spec: &Spec, group: Option<&sandbox::Group>) -> Result<Child, Failure> {
+/// Starts the last stage, which gets ready and waits for its release: a program takes its time to load. The release goes through
+/// its standard input, and in tier A its word that it is inside comes back there.
+fn start(dir: &Path, spec: &Spec) -> Result<(Child, UnixStream), Failure> {
     if !spec.cwd.is_dir() {
         return Err(Failure::new(Label::Infrastructure, format!("the working directory {} is not there", spec.cwd.display())));
     }
+    let not_started = |error: io::Error| Failure::new(Label::Infrastructure, format!("the command could not be started: {error}"));
+    // What holds the namespaces of tier A keeps this open, and has the run's own user perhaps: a file or a pipe could be opened again
+    // by its way through /proc, a socket cannot, and the last stage shuts it.
+    let (ours, theirs) = UnixStream::pair().map_err(not_started)?;
     let mut command = Command::new(own_program());
     if !spec.inherit {
         command.env_clear();
@@ -187,15 +196,15 @@ fn start(dir: &Path, spec: &Spec, group: Option<&sandbox::Group>) -> Result<Chil
         .arg0("trialdeck")
         .args(["shim", "--exec"])
         .arg(dir)
-        .args(group.map(sandbox::Group::door))
         .envs(&spec.env)
         .env(RUN_VARIABLE, local::mark(dir))
         .current_dir(&spec.cwd)
-        .stdin(Stdio::null())
+        .stdin(OwnedFd::from(theirs))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|error| Failure::new(Label::Infrastructure, format!("the command could not be started: {error}")))
+        .map(|child| (child, ours))
+        .map_err(not_started)
 }
 
 /// Takes both logs in threads; each hands over the end of its stream.
@@ -246,12 +255,15 @@ fn judge(stderr: &[u8], spec: &Spec, status: &Status, kernel_oom: bool) -> Optio
             Some(Failure::new(Label::Infrastructure, format!("the disk is full: {}", failure.detail)))
         }
         Some(failure) => Some(failure),
-        None => spec.output_bytes.filter(|limit| status.file_bytes > *limit).map(|limit| limits::output_failure(status.file_bytes, limit)),
+        None => spec.output_bytes.filter(|limit| status.file_bytes > *limit).map(|limit| files::too_much(status.file_bytes, limit)),
     }
 }
 
 /// Whether the command was in its sandbox; nothing that runs inside can pretend it was not.
-fn entered(dir: &Path) -> bool {
+fn entered(dir: &Path, spec: &Spec, word: &mut UnixStream) -> bool {
+    if spec.sandbox.as_ref().is_some_and(|s| s.tier == Tier::A) {
+        return word.set_nonblocking(true).is_ok() && word.read(&mut [0]).is_ok_and(|n| n == 1);
+    }
     fs::metadata(dir.join(names::ENTERED)).is_ok_and(|meta| meta.len() > 0)
 }
 
