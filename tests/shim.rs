@@ -11,8 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 use trialdeck::{
-    model::{Failure, Label},
-    run::{Executor, Local, Observation, Spec, Status, Stream},
+    model::{Failure, Label, Tier},
+    run::{Executor, Local, Observation, Sandbox, Spec, Status, Stream},
 };
 
 struct Bench {
@@ -230,17 +230,47 @@ fn a_directory_starts_once() {
 }
 
 #[test]
+fn a_supervisor_that_was_started_ahead_does_nothing_until_it_is_told() {
+    let bench = Bench::new();
+    let waiting = || -> Vec<String> {
+        let run = bench.run();
+        let processes = fs::read_dir("/proc").unwrap().flatten().filter(|p| {
+            let line = fs::read(p.path().join("cmdline")).unwrap_or_default();
+            line.split(|b| *b == 0).any(|word| word == run.as_os_str().as_encoded_bytes())
+        });
+        processes.map(|p| p.file_name().to_string_lossy().into_owned()).collect()
+    };
+    // Let go, it is gone, and the directory is as free as before.
+    let ready = bench.local.ready(&bench.run()).unwrap();
+    wait_for("guard and supervisor", || (waiting().len() == 2).then_some(()));
+    assert_eq!(bench.local.observe(&bench.run()), Observation::Absent);
+    drop(ready);
+    wait_for("their end", || waiting().is_empty().then_some(()));
+    assert_eq!(bench.local.observe(&bench.run()), Observation::Absent);
+    // Told, it runs, once: a second one finds the directory taken.
+    let (first, second) = (bench.local.ready(&bench.run()).unwrap(), bench.local.ready(&bench.run()).unwrap());
+    let spec = bench.spec("echo started >> log; cat log");
+    bench.local.submit_ready(first, &spec).unwrap();
+    let status = bench.end();
+    assert_eq!((status.failure, status.exit_code), (None, Some(0)));
+    bench.local.submit_ready(second, &spec).unwrap();
+    wait_for("their end", || waiting().is_empty().then_some(()));
+    assert_eq!(bench.log(Stream::Stdout), "started\n");
+    assert_eq!(fs::read_to_string(bench.slot().join("log")).unwrap(), "started\n");
+}
+
+#[test]
 fn a_flood_of_output_neither_blocks_nor_fills_the_disk() {
     let bench = Bench::new();
-    let status = bench.finish(&Spec { output_bytes: Some(8 << 20), ..bench.spec("head -c 300000000 /dev/zero; echo end >&2") });
+    let status = bench.finish(&Spec { output_bytes: Some(8 << 20), ..bench.spec("head -c 60000000 /dev/zero; echo end >&2") });
     assert_eq!(status.failure, None);
-    assert_eq!(status.stdout_bytes, 300_000_000);
+    assert_eq!(status.stdout_bytes, 60_000_000);
     let kept: u64 = fs::read_dir(bench.run()).unwrap().flatten().map(|e| e.metadata().unwrap().len()).sum();
     assert!(kept < 9 << 20, "{kept} bytes kept");
     assert_eq!(status.stdout_bytes - status.stdout_dropped_bytes, fs::metadata(bench.run().join("stdout.log")).unwrap().len());
 
     let bench = Bench::new();
-    let status = bench.finish(&bench.spec("head -c 350000000 /dev/zero; printf end"));
+    let status = bench.finish(&bench.spec("head -c 280000000 /dev/zero; printf end"));
     let kept: u64 = fs::read_dir(bench.run()).unwrap().flatten().map(|e| e.metadata().unwrap().len()).sum();
     assert!(kept <= (256 << 20) + 20_000, "{kept} bytes kept");
     let part = bench.local.log(&bench.run(), Stream::Stdout, status.stdout_bytes - 3, 10).unwrap();
@@ -268,6 +298,109 @@ fn files_that_grow_too_much_end_the_run() {
         let (label, detail) = failure(&status);
         assert_eq!(label, Label::GateFailed, "{detail}");
         assert!(detail.starts_with("output_bytes: "), "{detail}");
+    }
+}
+
+#[test]
+fn files_that_are_hidden_from_a_count_end_the_run_too() {
+    // A file without a name that is open, one that is closed and mapped, and directories below which nothing could be counted.
+    let open = "import os,time\nk=[]\nfor n in range(16):\n f=open('x','wb'); os.unlink('x'); f.write(b'x'*(1<<20)); f.flush(); k.append(f)\n\
+                time.sleep(1000)\n";
+    let mapped = "import ctypes,os,time\nmmap=ctypes.CDLL(None).mmap\nmmap.restype=ctypes.c_void_p\nfor n in range(16):\n \
+                  f=open('x','w+b'); os.unlink('x'); f.write(b'x'*(1<<20)); f.flush()\n \
+                  assert mmap(None,ctypes.c_size_t(1<<20),1,1,f.fileno(),ctypes.c_long(0)) > 0; f.close()\ntime.sleep(1000)\n";
+    let deep =
+        "import os,time\nfor n in range(200):\n os.mkdir('d'); os.chdir('d')\nopen('x','wb').write(b'x'*(1<<20))\ntime.sleep(1000)\n";
+    for (what, code, want) in [
+        ("open", open, "output_bytes: files grew by "),
+        ("mapped", mapped, "output_bytes: files grew by "),
+        ("deep", deep, "more than 64 deep"),
+    ] {
+        let bench = Bench::new();
+        let command = python(&bench, code);
+        let status = bench.finish(&Spec { output_bytes: Some(4 << 20), grace_secs: 0.1, wall_secs: 20.0, ..bench.spec(&command) });
+        let (label, detail) = failure(&status);
+        assert!(label == Label::GateFailed && detail.contains(want), "{what}: {label:?} {detail}");
+    }
+}
+
+#[test]
+fn what_holds_the_namespaces_leads_to_no_file_of_the_supervisors() {
+    let bench = Bench::new();
+    let root = bench.dir.path().canonicalize().unwrap();
+    let program = root.join("trialdeck");
+    fs::copy(env!("CARGO_BIN_EXE_trialdeck"), &program).unwrap();
+    let (run, slot) = (bench.run(), root.join("slot"));
+    fs::create_dir(&run).unwrap();
+    let command = "readlink /proc/1/fd/0; (: >> /proc/1/fd/0) && echo opened; true";
+    let sandbox = Sandbox {
+        tier: Tier::A,
+        read: Vec::new(),
+        write: vec![slot.clone()],
+        network: false,
+        processes: 1000,
+        shared_memory_bytes: 1 << 20,
+        ..Sandbox::none()
+    };
+    let spec = Spec { sandbox: Some(sandbox), cwd: slot.clone(), watched_dirs: vec![slot], ..bench.spec(command) };
+    fs::write(run.join("spec.json"), serde_json::to_vec(&spec).unwrap()).unwrap();
+    // Where runs have a user of their own the holder is root's and closed to them: it is the same user's that must not help.
+    let mut shim = if rustix::process::geteuid().is_root() {
+        assert!(Command::new("chown").args(["-R", "65534:65534"]).arg(&root).status().unwrap().success());
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "--"]).arg(&program);
+        command
+    } else {
+        Command::new(&program)
+    };
+    assert!(shim.arg("shim").arg(&run).current_dir("/").status().unwrap().success());
+    let status = bench.end();
+    if status.failure.as_ref().is_some_and(|f| f.detail.contains("the sandbox could not be entered")) {
+        return eprintln!("skipped: {}", status.failure.unwrap().detail);
+    }
+    assert_eq!((status.exit_code, &status.failure), (Some(0), &None));
+    let said = bench.log(Stream::Stdout);
+    assert!(!said.contains("opened") && !said.contains("entered") && !run.join("entered").exists(), "{said}");
+}
+
+#[test]
+fn the_right_to_look_through_closed_directories_opens_no_keys() {
+    if !rustix::process::geteuid().is_root() {
+        return eprintln!("skipped: only root has that right to give");
+    }
+    for tier in [Tier::A, Tier::B] {
+        let bench = Bench::new();
+        let root = bench.dir.path().canonicalize().unwrap();
+        let (slot, library) = (root.join("slot"), root.join("library"));
+        fs::create_dir_all(library.join(".ssh")).unwrap();
+        for name in ["module", ".env", ".ssh/known"] {
+            fs::write(library.join(name), format!("text of {name}\n")).unwrap();
+        }
+        assert!(Command::new("chmod").args(["-R", "go=", &library.to_string_lossy()]).status().unwrap().success());
+        assert!(Command::new("chown").arg("65533").arg(&slot).status().unwrap().success());
+        let masked = trialdeck::run::sandbox::masks(std::slice::from_ref(&library)).unwrap();
+        let sandbox = Sandbox {
+            tier,
+            user: Some(65_533),
+            reach: true,
+            masked: masked.into_iter().filter(|m| m.starts_with(&library)).collect(),
+            read: vec![library.clone()],
+            write: vec![slot.clone()],
+            network: false,
+            processes: 1000,
+            shared_memory_bytes: 1 << 20,
+            ..Sandbox::none()
+        };
+        let at = library.display();
+        let command = format!("cat {at}/module; cat {at}/.env; cat {at}/.ssh/known; ls {at} >names; true");
+        let status = bench.finish(&Spec { sandbox: Some(sandbox), cwd: slot.clone(), ..bench.spec(&command) });
+        if status.failure.as_ref().is_some_and(|f| f.detail.contains("the sandbox could not be entered")) {
+            eprintln!("{tier} is skipped: {}", status.failure.unwrap().detail);
+            continue;
+        }
+        assert_eq!((status.exit_code, &status.failure), (Some(0), &None), "{tier}");
+        assert_eq!(bench.log(Stream::Stdout), "text of module\n", "{tier}: {}", bench.log(Stream::Stderr));
+        assert_eq!(fs::read_to_string(slot.join("names")).unwrap(), "module\n", "{tier}: {}", bench.log(Stream::Stderr));
     }
 }
 

@@ -8,7 +8,7 @@ pub mod flags;
 #[cfg(test)]
 mod tests;
 
-use crate::model::{Autonomy, Decision, Flag, Reviewer, Study, Trial, flagged};
+use crate::model::{Autonomy, Decision, Flag, Reviewer, Status, Study, Trial, flagged};
 
 /// What the rules say of one checked proposal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,9 +79,13 @@ fn only_sets_knobs(trial: &Trial) -> bool {
     trial.proposer.starts_with("knobs/") && !trial.knobs.is_empty()
 }
 
-/// An accept or veto that stands last, although the proposal waits, was undone: `ReviewUndone` leaves it on record.
-fn taken_back(trial: &Trial) -> bool {
-    trial.reviews.last().is_some_and(|review| matches!(review.decision, Decision::Accept | Decision::Veto))
+/// An accept or veto that stands last, although the proposal waits, was undone: `ReviewUndone` leaves it on record. What passed
+/// by rule and was carried over to another node since has another tree, on which nobody decided yet.
+pub fn taken_back(trial: &Trial) -> bool {
+    trial.status == Status::Waiting
+        && trial.reviews.last().is_some_and(|review| {
+            matches!(review.decision, Decision::Accept | Decision::Veto) && (review.by == Reviewer::Human || review.tree == trial.tree)
+        })
 }
 
 /// The very tree that a person wanted better: its proposer had no other, or the wish was taken back.

@@ -3,17 +3,12 @@
 //! The log is untrusted: what it says chooses between `crashed`, `out_of_memory` and `gate_failed` only, never a label
 //! that would have the run repeated.
 
+use super::exception::{self, Exception};
 use super::time::bytes_words;
 use crate::model::{Failure, Label, Safe};
-use regex::Regex;
-use std::sync::LazyLock;
 
 /// Longest evidence, in bytes.
-const LONGEST: usize = 400;
-
-static EXCEPTION: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"^[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Group|Iteration)(?::.*)?$").ok());
-static RANK: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\[(?:rank|\w+/)?\d+\]: ?").ok());
+const LONGEST: usize = 500;
 
 /// How a command ended, as the supervisor saw it.
 #[derive(Debug, Default, Clone, Copy)]
@@ -48,14 +43,17 @@ pub fn failure(end: &End, stderr: &[u8]) -> Option<Failure> {
     if let (Some(25), Some(limit)) = (signal, end.output_bytes) {
         return Some(Failure::new(Label::GateFailed, format!("output_bytes: a file grew over {} ({how})", bytes_words(limit))));
     }
-    let exception = exception(&lines);
-    let last = exception.clone().or_else(|| lines.iter().rev().map(|l| l.trim()).find(|l| !l.is_empty()).map(str::to_owned));
+    let exception = exception::last(&lines);
+    let last = exception
+        .as_ref()
+        .map(Exception::words)
+        .or_else(|| lines.iter().rev().map(|l| l.trim()).find(|l| !l.is_empty()).map(str::to_owned));
     if let (Some(line), Some(limit)) = (&last, end.output_bytes)
         && (line.contains("[Errno 27]") || line.contains("File too large"))
     {
         return Some(Failure::new(Label::GateFailed, format!("output_bytes: a file grew over {}: {}", bytes_words(limit), clean(line))));
     }
-    if let Some(line) = out_of_memory_line(exception.as_deref(), &lines) {
+    if let Some(line) = out_of_memory_line(exception.as_ref(), &lines) {
         return Some(Failure::new(Label::OutOfMemory, format!("{} ({how})", clean(&line))));
     }
     if signal == Some(9) {
@@ -74,26 +72,6 @@ pub fn failure(end: &End, stderr: &[u8]) -> Option<Failure> {
     Some(Failure::new(Label::Crashed, detail))
 }
 
-/// The line that names the exception: the first one that is not indented after the last traceback, else the last line
-/// that looks like one (a syntax error comes without a traceback).
-fn exception(lines: &[&str]) -> Option<String> {
-    let lines: Vec<&str> = lines.iter().map(|l| without_rank(l)).collect();
-    if let Some(at) = lines.iter().rposition(|l| l.trim_end() == "Traceback (most recent call last):") {
-        let after = lines.iter().skip(at + 1).find(|l| !l.is_empty() && !l.starts_with([' ', '\t', '|', '+']));
-        if let Some(line) = after {
-            return Some((*line).to_owned());
-        }
-    }
-    let looks = EXCEPTION.as_ref()?;
-    lines.iter().rev().find(|l| looks.is_match(l.trim_end())).map(|l| (*l).to_owned())
-}
-
-/// `torchrun` writes `[rank0]: ` before each line.
-fn without_rank(line: &str) -> &str {
-    let prefix = RANK.as_ref().and_then(|r| r.find(line)).map_or(0, |m| m.end());
-    line.get(prefix..).unwrap_or(line)
-}
-
 const MEMORY_WORDS: [&str; 8] = [
     "CUDA out of memory",
     "CUDA error: out of memory",
@@ -105,10 +83,11 @@ const MEMORY_WORDS: [&str; 8] = [
     "CUBLAS_STATUS_ALLOC_FAILED",
 ];
 
-fn out_of_memory_line(exception: Option<&str>, lines: &[&str]) -> Option<String> {
+fn out_of_memory_line(exception: Option<&Exception>, lines: &[&str]) -> Option<String> {
     let speaks = |line: &str| line == "MemoryError" || line.starts_with("MemoryError:") || MEMORY_WORDS.iter().any(|w| line.contains(w));
     match exception {
-        Some(line) => speaks(line).then(|| line.to_owned()),
+        // What it was raised from on purpose is what happened; what was being handled meanwhile is not.
+        Some(e) => (speaks(&e.said) || e.direct && e.cause.as_deref().is_some_and(speaks)).then(|| e.words()),
         None => lines.iter().rev().take(5).find(|l| speaks(l)).map(|l| (*l).to_owned()),
     }
 }
@@ -175,7 +154,7 @@ mod tests {
                     "{trace}KeyError: 'a'\n\nDuring handling of the above exception, another exception occurred:\n\n{trace}RuntimeError: b\n"
                 ),
                 Label::Crashed,
-                "RuntimeError: b (exit code 1)",
+                "RuntimeError: b; while handling KeyError: 'a' (exit code 1)",
             ),
             ("words after it", code(1), format!("{trace}pkg.MyFault: y\nbye\n"), Label::Crashed, "pkg.MyFault: y (exit code 1)"),
             (
@@ -247,6 +226,32 @@ mod tests {
                 format!("{trace}OSError: [Errno 27] File too large\n"),
                 Label::GateFailed,
                 "output_bytes: a file grew over 1 MiB: OSError: [Errno 27] File too large",
+            ),
+            (
+                "an import of NumPy that failed",
+                code(1),
+                include_str!("exception/numpy.txt").into(),
+                Label::Crashed,
+                "ImportError: Importing the numpy C-extensions failed; original error: libopenblas.so.0: cannot open shared object file: No \
+                 such file or directory; caused by ImportError: libopenblas.so.0: cannot open shared object file: No such file or directory \
+                 (exit code 1)",
+            ),
+            (
+                "memory behind it",
+                code(1),
+                include_str!("exception/oom.txt").into(),
+                Label::OutOfMemory,
+                "RuntimeError: step failed; caused by MemoryError: Unable to allocate 8 GiB (exit code 1)",
+            ),
+            (
+                "memory handled before",
+                code(1),
+                format!(
+                    "{trace}MemoryError\n\n{}\n\n{trace}ValueError: b\n",
+                    "During handling of the above exception, another exception occurred:"
+                ),
+                Label::Crashed,
+                "ValueError: b; while handling MemoryError (exit code 1)",
             ),
             ("escape", code(1), format!("{trace}ValueError: \u{1b}[31mred\u{7}\n"), Label::Crashed, "ValueError: red␇ (exit code 1)"),
         ] {

@@ -9,6 +9,7 @@ pub mod capture;
 pub mod durable;
 pub mod environment;
 pub mod evidence;
+mod exception;
 mod executor;
 pub mod interpreter;
 mod local;

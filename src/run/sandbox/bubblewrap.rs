@@ -2,7 +2,7 @@
 
 use super::{Sandbox, enter::Inside, seccomp, system};
 use crate::run::interpreter;
-use rustix::fs::{MemfdFlags, SeekFrom};
+use rustix::fs::{MemfdFlags, Mode, OFlags, SeekFrom};
 use std::{
     ffi::OsString,
     fs::File,
@@ -35,8 +35,9 @@ pub(super) fn become_it(cwd: &Path, sandbox: &Sandbox, inside: &Inside, entered:
         // Handed over in memory: what a run may see is nobody's business in a list of processes.
         let plan = in_memory("plan", serde_json::to_string(inside)?.as_bytes())?;
         let filter = in_memory("filter", &seccomp::for_bubblewrap()?)?;
+        let (copied, bound) = settings(sandbox.network);
         let mut text = Vec::new();
-        for argument in arguments(cwd, sandbox, &own, plan.as_raw_fd()) {
+        for argument in arguments(cwd, sandbox, &own, plan.as_raw_fd(), &copied, &bound) {
             text.extend_from_slice(argument.as_encoded_bytes());
             text.push(0);
         }
@@ -63,8 +64,22 @@ fn in_memory(name: &str, text: &[u8]) -> io::Result<OwnedFd> {
     Ok(memory)
 }
 
-/// All of bubblewrap's options; `plan` is the open file of what is to be done inside.
-fn arguments(cwd: &Path, sandbox: &Sandbox, own: &Path, plan: i32) -> Vec<OsString> {
+/// The settings of this machine: those that are files open for bubblewrap to copy, and those that are directories. A mount for
+/// each file would take most of the time that it takes to start.
+fn settings(network: bool) -> (Vec<(PathBuf, OwnedFd)>, Vec<PathBuf>) {
+    let (mut copied, mut bound) = (Vec::new(), Vec::new());
+    for path in system::settings(network) {
+        if path.is_dir() {
+            bound.push(path);
+        } else if let Ok(file) = rustix::fs::open(&path, OFlags::RDONLY, Mode::empty()) {
+            copied.push((path, file));
+        }
+    }
+    (copied, bound)
+}
+
+/// All of bubblewrap's options; `plan` is the open file of what is to be done inside, `copied` and `bound` are settings.
+fn arguments(cwd: &Path, sandbox: &Sandbox, own: &Path, plan: i32, copied: &[(PathBuf, OwnedFd)], bound: &[PathBuf]) -> Vec<OsString> {
     let mut all: Vec<OsString> = Vec::new();
     let mut put = |words: &[&dyn AsRef<std::ffi::OsStr>]| all.extend(words.iter().map(|w| w.as_ref().to_owned()));
     put(&[&"--unshare-pid", &"--unshare-ipc", &"--unshare-uts", &"--unshare-cgroup-try", &"--die-with-parent", &"--hostname", &"trial"]);
@@ -87,16 +102,25 @@ fn arguments(cwd: &Path, sandbox: &Sandbox, own: &Path, plan: i32) -> Vec<OsStri
             Err(_) => {}
         }
     }
-    for path in system::settings(sandbox.network) {
-        for dir in above(&path) {
+    for path in bound {
+        for dir in above(path) {
             put(&[&"--perms", &"0755", &"--dir", &dir]);
         }
-        put(&[&"--ro-bind", &real(&path), &path]);
+        put(&[&"--ro-bind", &real(path), path]);
+    }
+    for (path, file) in copied {
+        for dir in above(path) {
+            put(&[&"--perms", &"0755", &"--dir", &dir]);
+        }
+        put(&[&"--perms", &"0444", &"--file", &file.as_raw_fd().to_string(), path]);
     }
     put(&[&"--proc", &"/proc", &"--dev", &"/dev", &"--ro-bind", &"/sys", &"/sys"]);
     let size = sandbox.shared_memory_bytes.to_string();
     put(&[&"--size", &size, &"--perms", &"1777", &"--tmpfs", &"/dev/shm"]);
     put(&[&"--size", &TMP_BYTES.to_string(), &"--perms", &"1777", &"--tmpfs", &"/tmp", &"--symlink", &"/tmp", &"/var/tmp"]);
+    if let Some(dir) = &sandbox.temporary {
+        put(&[&"--symlink", dir, &super::TEMPORARY]);
+    }
     for device in &sandbox.devices {
         put(&[&"--dev-bind-try", device, device]);
     }
@@ -110,6 +134,13 @@ fn arguments(cwd: &Path, sandbox: &Sandbox, own: &Path, plan: i32) -> Vec<OsStri
                 put(&[&"--perms", &"0755", &"--dir", &dir]);
             }
             put(&[&word, &real(path), path]);
+        }
+    }
+    for path in &sandbox.masked {
+        if path.is_dir() {
+            put(&[&"--perms", &"0755", &"--tmpfs", path, &"--remount-ro", path]);
+        } else {
+            put(&[&"--ro-bind-try", &"/dev/null", path]);
         }
     }
     put(&[&"--ro-bind-data", &plan.to_string(), &PLAN, &"--chdir", &cwd]);
@@ -139,21 +170,24 @@ mod tests {
             tier: Tier::A,
             user: Some(61_200),
             reach: false,
+            masked: Vec::new(),
             read: ["/data/b", "/data", "/usr/share/x"].map(PathBuf::from).into(),
             write: vec!["/data/work".into()],
+            temporary: Some("/data/work/.trialdeck/tmp".into()),
             devices: vec!["/dev/nvidia0".into()],
             network: false,
             processes: 1024,
             shared_memory_bytes: 1 << 20,
         };
-        let words: Vec<String> =
-            arguments(Path::new("/data/work"), &sandbox, Path::new("/bin/x"), 7).iter().map(|w| w.to_string_lossy().into()).collect();
-        let all = words.join(" ");
+        let (copied, bound) = settings(false);
+        let words = arguments(Path::new("/data/work"), &sandbox, Path::new("/bin/x"), 7, &copied, &bound);
+        let all = words.iter().map(|w| w.to_string_lossy()).collect::<Vec<_>>().join(" ");
         let at = |text: &str| all.find(text).unwrap_or_else(|| panic!("{text} in {all}"));
         assert!(at("--dev /dev") < at("--dev-bind-try /dev/nvidia0"));
         assert!(at("--ro-bind-try /data /data") < at("--ro-bind-try /data/b /data/b"));
         assert!(at("--ro-bind-try /data/b /data/b") < at("--bind /data/work /data/work"));
         assert!(at("--perms 0755 --dir /etc ") < at(" /etc/passwd"));
+        assert!(at("--tmpfs /tmp ") < at("--symlink /data/work/.trialdeck/tmp /tmp/t"));
         assert!(at("--size 1048576 --perms 1777 --tmpfs /dev/shm") < at("--chdir /data/work"));
         assert!(!all.contains("/usr/share/x") && !all.contains("--unshare-user") && all.contains("--unshare-net"));
         assert!(all.ends_with("--ro-bind-data 7 /run/trialdeck/plan --chdir /data/work"));

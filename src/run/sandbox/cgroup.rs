@@ -42,15 +42,6 @@ impl Group {
         Some(group)
     }
 
-    /// Has the kernel make ready for a process to change its group, by a change that changes nothing. The first such change in a
-    /// while waits some 10 ms for all processors to take notice (RCU), those that follow do not: who will move soon asks for it
-    /// now, beside other work.
-    pub(in crate::run) fn expect() {
-        if let Some((_, own)) = own() {
-            let _ = fs::write(own.join("cgroup.procs"), "0");
-        }
-    }
-
     /// The file to which a process writes `0` to be in the group.
     pub(in crate::run) fn door(&self) -> PathBuf {
         self.dir.join("cgroup.procs")
@@ -68,6 +59,15 @@ impl Group {
                 Err(_) => std::thread::sleep(Duration::from_millis(1)),
             }
         }
+    }
+}
+
+/// Has the kernel make ready for a process to change its group, by a change that changes nothing. The first such change in a
+/// while waits some 10 ms for all processors to take notice (RCU), those that follow shortly do not: who will start a run soon
+/// asks for it now, beside other work.
+pub fn expect() {
+    if let Some((_, own)) = own() {
+        let _ = fs::write(own.join("cgroup.procs"), "0");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Entering a sandbox: the process gives up what it must not have, and becomes the command.
 
 use super::{Sandbox, bubblewrap, landlock, memory, seccomp};
-use crate::model::Tier;
+use crate::{model::Tier, run::process};
 use rustix::{
     process::{Gid, Resource, Rlimit, Signal, Uid},
     thread::{CapabilitySet, CapabilitySets},
@@ -11,6 +11,8 @@ use std::{fs::File, io, os::unix::process::CommandExt, path::Path, process::Comm
 
 /// Open files that a run may have at a time, where the machine allows as many.
 const OPEN_FILES: u64 = 65_536;
+/// Ancestors that a run of the same user may not signal.
+const GENERATIONS: usize = 16;
 
 /// What the process becomes once it is inside.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -51,10 +53,11 @@ pub(in crate::run) fn enter(entered: File, cwd: &Path, sandbox: &Sandbox, then: 
         }
         Tier::B | Tier::C => {
             limit_processes(sandbox);
+            let protected = if sandbox.user.is_none() { ancestors() } else { Vec::new() };
             let own_ipc = sandbox.user.is_some() && memory::own(sandbox.shared_memory_bytes);
             give_up(sandbox.user, sandbox.reach)?;
             landlock::apply(sandbox)?;
-            seccomp::apply(if sandbox.network { seccomp::Sockets::Network } else { seccomp::Sockets::Local }, own_ipc)?;
+            seccomp::apply(if sandbox.network { seccomp::Sockets::Network } else { seccomp::Sockets::Local }, own_ipc, &protected)?;
         }
         Tier::D => {
             limit_processes(sandbox);
@@ -67,14 +70,22 @@ pub(in crate::run) fn enter(entered: File, cwd: &Path, sandbox: &Sandbox, then: 
     then.go()
 }
 
-/// The last stage of tier A, within its namespaces. Standard input is the file `entered`.
+/// What watches over the calling process: supervisor, guard, and the engine where that started it.
+fn ancestors() -> Vec<u32> {
+    let parent = |pid: &u32| process::stat(*pid).map(|stat| stat.parent).filter(|parent| *parent > 1);
+    std::iter::successors(parent(&std::process::id()), parent).take(GENERATIONS).collect()
+}
+
+/// The last stage of tier A, within its namespaces. Standard input is where it says that it is inside.
 pub(in crate::run) fn inside(plan: &Path) -> io::Result<i32> {
     let plan: Inside = serde_json::from_slice(&std::fs::read(plan)?)?;
     // Of a group of its own, so that TERM reaches it and not what holds its namespaces.
     let _ = rustix::process::setsid();
     give_up(plan.user, plan.reach)?;
-    seccomp::apply(seccomp::Sockets::Network, true)?;
+    seccomp::apply(seccomp::Sockets::Network, true, &[])?;
     rustix::io::write(io::stdin(), b"1")?;
+    // The holder of the namespaces has it open still: nothing more goes through it. A file, when a tier is tried, cannot be shut.
+    let _ = rustix::net::shutdown(io::stdin(), rustix::net::Shutdown::Both);
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
     plan.then.go()
 }

@@ -1,6 +1,6 @@
 //! Landlock: the files that a process and all that come of it may read and write, whatever their permissions say.
 
-use super::{Sandbox, system};
+use super::{Sandbox, masks, system};
 use ::landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr,
     RulesetStatus, Scope, path_beneath_rules,
@@ -35,8 +35,14 @@ fn restrict(sandbox: &Sandbox) -> Result<(), Box<dyn std::error::Error + Send + 
     // Nothing that a run makes may be a device.
     let write = AccessFs::from_all(WANT) & !(AccessFs::MakeBlock | AccessFs::MakeChar);
     let system = system::PROGRAMS.iter().map(PathBuf::from).chain(system::settings(sandbox.network));
-    rules = add(rules, system, read)?;
-    rules = add(rules, sandbox.read.iter().cloned(), read)?;
+    let (mut whole, mut names) = (Vec::new(), Vec::new());
+    for path in system.chain(sandbox.read.iter().cloned()) {
+        let (seen, listed) = masks::around(&path, &sandbox.masked);
+        whole.extend(seen);
+        names.extend(listed);
+    }
+    rules = add(rules, whole, read)?;
+    rules = add(rules, names, AccessFs::ReadDir.into())?;
     rules = add(rules, ["/proc", "/sys"].map(PathBuf::from), read)?;
     rules = add(rules, system::DEVICES.map(PathBuf::from), write)?;
     rules = add(rules, sandbox.devices.iter().cloned(), write)?;

@@ -16,18 +16,23 @@ mod enter;
 mod forbidden;
 mod landlock;
 mod leftovers;
+mod masks;
 mod memory;
 pub mod probe;
 pub mod python;
 mod reach;
 mod seccomp;
 mod system;
+mod users;
 
 pub use ancestry::of_a_run;
 pub(super) use cgroup::Group;
+pub use cgroup::expect as expect_group;
 pub(super) use enter::{Then, enter, inside};
-pub(super) use leftovers::end_all as end_leftovers;
+pub(super) use leftovers::{COMMON, end_all as end_leftovers};
+pub use masks::masks;
 pub use reach::{can_reach, closed, unreachable};
+pub use users::Users;
 
 use crate::model::Tier;
 use serde::{Deserialize, Serialize};
@@ -44,10 +49,16 @@ pub struct Sandbox {
     /// The walls around files are then those of the tier alone.
     #[serde(default)]
     pub reach: bool,
+    /// With `reach`: files and directories that stay out of its sight all the same.
+    #[serde(default)]
+    pub masked: Vec<PathBuf>,
     /// Files and directories that it may read, beyond those of the system.
     pub read: Vec<PathBuf>,
     /// Directories that it may write.
     pub write: Vec<PathBuf>,
+    /// Where `TEMPORARY` leads in tier A; nowhere if none.
+    #[serde(default)]
+    pub temporary: Option<PathBuf>,
     /// Device files that it may use: those of its GPUs.
     pub devices: Vec<PathBuf>,
     /// Whether it may use the network.
@@ -59,14 +70,21 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
+    /// Whether the command can make files where every user may, and the machine's other users see them.
+    pub(super) fn common_places(&self) -> bool {
+        matches!(self.tier, Tier::B | Tier::D)
+    }
+
     /// Tier E: nothing is kept from the command.
     pub fn none() -> Self {
         Self {
             tier: Tier::E,
             user: None,
             reach: false,
+            masked: Vec::new(),
             read: Vec::new(),
             write: Vec::new(),
+            temporary: None,
             devices: Vec::new(),
             network: true,
             processes: u32::MAX,
@@ -75,17 +93,24 @@ impl Sandbox {
     }
 }
 
+/// A short path within tier A for a directory of temporary files.
+pub const TEMPORARY: &str = "/tmp/t";
+
 /// User ids that are nobody's: those from which systemd, too, takes users that live as long as a service.
 const USERS: std::ops::RangeInclusive<u32> = 61_184..=65_519;
 
-/// The user of a place to run: the same whenever it is asked for, another one for each place of each study.
-pub fn user_of(study: &std::path::Path, place: &str) -> u32 {
+/// The users that a place may have, the one that its name points to first.
+fn candidates(study: &std::path::Path, place: &str) -> impl Iterator<Item = u32> {
     let number = digest(study, place).iter().take(4).fold(0u32, |n, byte| (n << 8) | u32::from(*byte));
     let count = USERS.end() - USERS.start() + 1;
-    let mut all = (0..count).map(|next| USERS.start() + number.wrapping_add(next) % count);
+    let all = (0..count).map(move |next| USERS.start() + (number % count + next) % count);
     // One that systemd has given to a service is somebody's: all of its processes would be ended with a run.
-    let free = all.find(|user| !std::path::Path::new("/run/systemd/dynamic-uid").join(user.to_string()).exists());
-    free.unwrap_or(USERS.start() + number % count)
+    all.filter(|user| !std::path::Path::new("/run/systemd/dynamic-uid").join(user.to_string()).exists())
+}
+
+/// The user that a place has where the list of who has which cannot be written.
+pub fn user_without_list(study: &std::path::Path, place: &str) -> u32 {
+    candidates(study, place).next().unwrap_or(*USERS.start())
 }
 
 /// A name that no two studies share.
@@ -117,11 +142,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_has_a_user_of_its_own() {
-        let study = std::path::Path::new("/studies/a");
-        assert_eq!(user_of(study, "slot-0"), user_of(study, "slot-0"));
-        assert_ne!(user_of(study, "slot-0"), user_of(study, "slot-1"));
-        assert_ne!(user_of(study, "slot-0"), user_of(std::path::Path::new("/studies/b"), "slot-0"));
-        assert!((0..100).all(|n| USERS.contains(&user_of(study, &format!("slot-{n}")))));
+    fn each_place_begins_with_a_user_of_its_own_and_may_have_any() {
+        let first = |study: &str, place: &str| candidates(std::path::Path::new(study), place).next();
+        assert_eq!(first("/studies/a", "slot-0"), first("/studies/a", "slot-0"));
+        assert_ne!(first("/studies/a", "slot-0"), first("/studies/a", "slot-1"));
+        assert_ne!(first("/studies/a", "slot-0"), first("/studies/b", "slot-0"));
+        let all: std::collections::BTreeSet<u32> = candidates(std::path::Path::new("/studies/a"), "slot-0").collect();
+        assert!(all.iter().all(|user| USERS.contains(user)) && all.len() > 4000);
     }
 }

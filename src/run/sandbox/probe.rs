@@ -4,7 +4,7 @@ use super::{
     Sandbox, bubblewrap,
     enter::{Then, enter},
     forbidden::{ACTS, Attempt},
-    user_of,
+    users::ForNow,
 };
 use crate::{model::Tier, run::time::boottime};
 use serde::{Deserialize, Serialize};
@@ -139,7 +139,8 @@ fn in_directory(program: &Path, root: &Path, tier: Tier, own_user: bool) -> Resu
     set(root, 0o711)?;
     fs::write(&secret, "secret").map_err(|e| fault("writing", e))?;
     set(&secret, 0o600)?;
-    let user = own_user.then(|| user_of(root, "probe"));
+    let lent = own_user.then(|| ForNow::lend(root, "probe")).transpose().map_err(|e| fault("a user for the trial", e))?;
+    let user = lent.as_ref().map(|lent| lent.user);
     if let Some(user) = user {
         chown(&work, Some(user), Some(user)).map_err(|e| fault("chown", e))?;
     }
@@ -155,11 +156,13 @@ fn in_directory(program: &Path, root: &Path, tier: Tier, own_user: bool) -> Resu
             tier,
             user,
             reach: false,
+            masked: Vec::new(),
             read: Vec::new(),
             write: vec![work.clone()],
             devices: Vec::new(),
             network: false,
             processes: super::processes(1),
+            temporary: None,
             shared_memory_bytes: 1 << 20,
         },
         then: Then::Attempt(Attempt { secret, pid, port }),

@@ -93,9 +93,19 @@ pub(super) enum Sockets {
     Network,
 }
 
-/// Restricts the calling process and all that come of it. `own_ipc`: it has a namespace for shared memory.
-pub(super) fn apply(sockets: Sockets, own_ipc: bool) -> io::Result<()> {
-    for program in [filter(sockets, own_ipc), clone3()] {
+/// Refused to a run of the user's own: signals by ways on which a filter cannot see whom they reach. Pools, loaders and shells use
+/// `kill` and `tgkill`.
+const SIGNALS_UNSEEN: [libc::c_long; 4] =
+    [libc::SYS_tkill, libc::SYS_pidfd_send_signal, libc::SYS_rt_sigqueueinfo, libc::SYS_rt_tgsigqueueinfo];
+/// `fcntl` and `ioctl` by which the kernel sends signals to somebody else.
+const OWNERS: [u64; 2] = [8, 15];
+const OWNERS_OF_SOCKETS: [u64; 2] = [0x8901, 0x8902];
+
+/// Restricts the calling process and all that come of it. `own_ipc`: it has a namespace for shared memory. `protected` are
+/// processes of the same user that it must not signal, where Landlock does not see to it.
+pub(super) fn apply(sockets: Sockets, own_ipc: bool, protected: &[u32]) -> io::Result<()> {
+    let signals = if protected.is_empty() { None } else { Some(signals(protected)) };
+    for program in [Some(filter(sockets, own_ipc)), signals, Some(clone3())].into_iter().flatten() {
         let program = program.map_err(|e| io::Error::other(format!("seccomp: {e}")))?;
         seccompiler::apply_filter(&program).map_err(|e| io::Error::other(format!("seccomp: {e}")))?;
     }
@@ -148,6 +158,28 @@ fn filter(sockets: Sockets, own_ipc: bool) -> Result<BpfProgram, seccompiler::Ba
     compile(rules, libc::EPERM)
 }
 
+/// Landlock keeps signals within a run from Linux 6.12 on. Before, those to all processes and to these are refused here: a filter
+/// sees numbers, and cannot tell a run's own processes from others of its user.
+fn signals(protected: &[u32]) -> Result<BpfProgram, seccompiler::BackendError> {
+    let mut rules: BTreeMap<libc::c_long, Vec<SeccompRule>> = SIGNALS_UNSEEN.iter().map(|call| (*call, Vec::new())).collect();
+    let is = |at: u8, value: u64| SeccompRule::new(vec![SeccompCondition::new(at, Dword, Eq, value)?]);
+    // A negative number is a group, and -1 everybody.
+    let group = |pid: u32| u64::from(pid.wrapping_neg());
+    let kill = protected.iter().flat_map(|pid| [u64::from(*pid), group(*pid)]).chain([group(1)]);
+    rules.insert(libc::SYS_kill, kill.map(|value| is(0, value)).collect::<Result<_, _>>()?);
+    rules.insert(libc::SYS_tgkill, protected.iter().map(|pid| is(0, u64::from(*pid))).collect::<Result<_, _>>()?);
+    rules.insert(libc::SYS_fcntl, OWNERS.iter().map(|what| is(1, *what)).collect::<Result<_, _>>()?);
+    rules.insert(libc::SYS_ioctl, OWNERS_OF_SOCKETS.iter().map(|what| is(1, *what)).collect::<Result<_, _>>()?);
+    #[cfg(target_arch = "x86_64")]
+    {
+        let twins: Vec<_> = rules.iter().map(|(call, rule)| (call | X32, rule.clone())).collect();
+        rules.extend(twins);
+        // ioctl, rt_sigqueueinfo and rt_tgsigqueueinfo.
+        rules.extend([514, 524, 536].map(|call: libc::c_long| (call | X32, Vec::new())));
+    }
+    compile(rules, libc::EPERM)
+}
+
 /// Its flags lie in memory, where a filter cannot look; a libc that hears that the call does not exist takes `clone`.
 fn clone3() -> Result<BpfProgram, seccompiler::BackendError> {
     compile(BTreeMap::from([(libc::SYS_clone3, Vec::new())]), libc::ENOSYS)
@@ -170,5 +202,33 @@ mod tests {
             assert!(program.len() > 80 && program.len() < 4096, "{}", program.len());
         }
         assert!(clone3().unwrap().len() < 20);
+        assert!(signals(&[1, 2, 3]).unwrap().len() < 300);
+    }
+
+    #[test]
+    fn without_landlock_neither_everybody_nor_the_supervisor_is_signalled_and_children_are() {
+        use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open, pidfd_send_signal};
+        let sleeper = || std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let (mut supervisor, mut child) = (sleeper(), sleeper());
+        let (protected, own) = (supervisor.id(), child.id());
+        // A filter is a thread's own until it starts others.
+        let tried = std::thread::spawn(move || {
+            let pid = |pid: u32| Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+            rustix::thread::set_no_new_privs(true).unwrap();
+            apply(Sockets::Local, false, &[protected]).unwrap();
+            let refused = Err(rustix::io::Errno::PERM);
+            assert_eq!(kill_process(pid(protected), Signal::KILL), refused);
+            assert_eq!(kill_process_group(pid(protected), Signal::KILL), refused);
+            // Signal 0 to everybody: nothing comes of it where it is allowed.
+            assert_eq!(rustix::process::test_kill_process_group(pid(1)), refused, "everybody");
+            assert_eq!(pidfd_send_signal(pidfd_open(pid(protected), PidfdFlags::empty()).unwrap(), Signal::KILL), refused);
+            assert_eq!(rustix::fs::fcntl_getfl(std::io::stderr()).map(drop), Ok(()));
+            assert_eq!(kill_process(pid(own), Signal::KILL), Ok(()));
+        });
+        assert!(tried.join().is_ok());
+        assert!(!child.wait().unwrap().success());
+        assert_eq!(supervisor.try_wait().unwrap(), None, "it lives");
+        supervisor.kill().unwrap();
+        supervisor.wait().unwrap();
     }
 }

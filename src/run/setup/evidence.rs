@@ -2,7 +2,7 @@
 
 use crate::{
     model::{Failure, Label, Safe},
-    run::time,
+    run::{exception, time},
 };
 use regex::Regex;
 use std::{sync::LazyLock, time::Duration};
@@ -66,7 +66,14 @@ pub fn words(what: &str, how: &Failure, exit_code: Option<i32>, wall: Duration, 
         lines.retain(|l| l.trim() != "Terminated");
     }
     let marked = |l: &&String| ["ERROR:", "error:", "Error:", "× ", "fatal:"].iter().any(|m| l.trim_start().starts_with(m)) || named(l);
-    let said = lines.iter().rev().find(marked).or(lines.last()).map(|l| l.trim().to_owned());
+    let whole: Vec<String> = log.lines().map(clean).collect();
+    let whole: Vec<&str> = whole.iter().map(String::as_str).collect();
+    // An exception of Python's knows more than its last line; what an installer says after one is the installer's own word.
+    let raised = exception::last(&whole).filter(|e| {
+        let after = |l: &&str| ["ERROR:", "error:", "× ", "fatal:"].iter().any(|m| l.trim_start().starts_with(m));
+        how.label != Label::TimedOut && !whole.iter().skip(e.line + 1).any(after)
+    });
+    let said = raised.map(|e| e.words()).or_else(|| lines.iter().rev().find(marked).or(lines.last()).map(|l| l.trim().to_owned()));
     let after = time::words(time::seconds(seconds));
     match (how.label, exit_code, said) {
         (Label::TimedOut, _, said) => {
@@ -109,6 +116,18 @@ mod tests {
                 Some(1),
                 "Traceback\nModuleNotFoundError: No module named 'x'\nbye\n",
                 "[setup] failed: ModuleNotFoundError: No module named 'x' (exit code 1, after 3.2 s)",
+            ),
+            (
+                Label::Crashed,
+                Some(1),
+                include_str!("../exception/during.txt"),
+                "[setup] failed: RuntimeError: no config; while handling KeyError: 'lr' (exit code 1, after 3.2 s)",
+            ),
+            (
+                Label::Crashed,
+                Some(1),
+                concat!(include_str!("../exception/two.txt"), "error: subprocess-exited-with-error\n"),
+                "[setup] failed: error: subprocess-exited-with-error (exit code 1, after 3.2 s)",
             ),
             (Label::TimedOut, None, "Building wheel\n", "[setup] was not done after its wall of 1m 0s; it last said: Building wheel"),
             (Label::LostSupervisor, None, "x", "[setup] lost supervisor: the supervisor's words"),
