@@ -21,7 +21,7 @@ const ANSWERED: usize = 4 << 20;
 /// Longest entry that is read.
 const LONGEST_ENTRY: u64 = 16 << 20;
 /// Longest file that is read.
-const LONGEST_FILE: u64 = 256 << 20;
+pub const LONGEST_FILE: u64 = 256 << 20;
 /// Places at which reading is taken up again after damage.
 const TRIES: usize = 10_000;
 /// How a gzip member begins.

@@ -16,7 +16,7 @@ mod tree;
 
 pub use recent::{RECENT, recent};
 
-use crate::model::{DiffOptions, Draft, ProposalId, RunId, Study, Trial, TrialId};
+use crate::model::{DiffOptions, Draft, ProposalId, RunId, Study, Superseded, Trial, TrialId};
 use crate::protocol::document::priced_document;
 use crate::protocol::{Against, Answer, ConversationPart, LogStream, Query, Snapshot, TrialDetail, snapshot as snapshot_of};
 use std::path::{Path, PathBuf};
@@ -56,9 +56,18 @@ pub fn answer(dir: &Path, study: &Study, query: &Query) -> Result<Answer, String
 pub fn resolve(study: &Study, query: &Query) -> Result<Resolved, String> {
     Ok(Resolved(match query {
         Query::Trial { trial } => trial_part(study, known(study, *trial)?),
-        Query::Diff { trial, against, options } => {
-            let new = tree_of(known(study, *trial)?)?;
-            let old = match base(study, *trial, *against)? {
+        Query::Diff { trial, against, options, revision } => {
+            let before = superseded(known(study, *trial)?, *revision)?;
+            let new = match before {
+                None => tree_of(known(study, *trial)?)?,
+                Some(r) => r
+                    .tree
+                    .clone()
+                    .ok_or_else(|| format!("revision {} of {trial} did not apply: there is nothing to compare", r.revision))?,
+            };
+            // A revision that was carried over stood on another node before.
+            let stood_on = before.filter(|_| *against == Against::Parent).map(|r| r.parents.first().copied());
+            let old = match stood_on.map_or_else(|| base(study, *trial, *against), Ok)? {
                 Some(id) => Some(tree_of(known(study, id)?)?),
                 // The baseline has no parent: it changes nothing. A draft without one is all new.
                 None if *trial == TrialId::BASELINE => Some(new.clone()),
@@ -84,7 +93,7 @@ pub fn resolve(study: &Study, query: &Query) -> Result<Resolved, String> {
             Part::Log { run: known_run(study, *run)?, stream: *stream, offset: *offset, len: *len, sealed }
         }
         Query::Series { run, key, width } => Part::Series { run: known_run(study, *run)?, key: key.clone(), width: *width },
-        Query::Arms => Part::Arms { rows: crate::model::arms::arms(study) },
+        Query::Arms => Part::Arms { rows: crate::search::standing(study) },
         Query::SeriesKeys { run } => Part::SeriesKeys { run: known_run(study, *run)? },
         Query::Conversation { proposal, .. } if !study.proposals.contains_key(proposal) => {
             return Err(format!("there is no proposal {proposal} in study {}", study.name));
@@ -182,6 +191,16 @@ fn known_run(study: &Study, run: RunId) -> Result<RunId, String> {
         (None, Some(last)) => Err(format!("trial {} has no {}: its last run is {}", trial.id, run.run, last.id)),
         (None, None) if trial.imported.is_some() => Err(format!("{} was imported, and its row cannot be read: there is no log", trial.id)),
         (None, None) => Err(format!("trial {} has not run ({})", trial.id, trial.status.word())),
+    }
+}
+
+/// The revision that is asked for, where it is not the current one.
+fn superseded(trial: &Trial, revision: Option<u32>) -> Result<Option<&Superseded>, String> {
+    let Some(wanted) = revision.filter(|r| *r != trial.revision) else { return Ok(None) };
+    match trial.superseded.iter().find(|r| r.revision == wanted) {
+        Some(found) => Ok(Some(found)),
+        None if trial.revision == 1 => Err(format!("{} has no revision {wanted}: it has one", trial.id)),
+        None => Err(format!("{} has no revision {wanted}: it has 1 to {}", trial.id, trial.revision)),
     }
 }
 

@@ -93,7 +93,7 @@ impl Fixture {
 }
 
 fn one(trial: u32, against: Against) -> Query {
-    Query::Diff { trial: TrialId(trial), against, options: DiffOptions::default() }
+    Query::Diff { trial: TrialId(trial), against, options: DiffOptions::default(), revision: None }
 }
 
 #[test]
@@ -118,6 +118,45 @@ fn diffs_against_what_was_asked_for() {
         let told = f.ask(query.clone()).unwrap_err();
         assert!(told.contains(want), "{query:?}: {told}");
     }
+}
+
+#[test]
+fn what_was_superseded_can_still_be_looked_at() {
+    let mut f = Fixture::new();
+    let of = |revision| match one(1, Against::Parent) {
+        Query::Diff { trial, against, options, .. } => Query::Diff { trial, against, options, revision },
+        other => other,
+    };
+    let store = Store::open(&f.path().join("repo.git")).unwrap();
+    let rules = Rules::new(&RulesSpec { editable: vec!["**".into()], ..RulesSpec::default() }).unwrap();
+    let edits = [Edit::Replace { path: "train.py".into(), search: "lr = 0.1".into(), replace: "lr = 0.3".into() }];
+    let tree = store.apply(f.study.trials[0].tree.as_ref().unwrap(), &edits, &rules).unwrap().tree;
+    let reason = Some("0.3 at least".to_owned());
+    let by = crate::model::Reviewer::Human;
+    let revised = Event::Revised { trial: TrialId(1), revision: 2, by, reason, accepted: false, hypothesis: None, expected: None };
+    let checked = |revision, tree: String| {
+        let diff = DiffStat { files: 1, added: 1, removed: 1 };
+        Event::Checked { trial: TrialId(1), revision, commit: "c2".into(), tree, diff, surface: None, flags: Vec::new() }
+    };
+    let carried = Event::Rebased { trial: TrialId(1), revision: 3, parents: vec![TrialId(0)] };
+    for event in [revised, checked(2, tree), carried] {
+        let records = f.journal.append(Millis(9), &[event]).unwrap();
+        apply(&mut f.study, &records[0]);
+    }
+    for (revision, want) in [(Some(1), "+lr = 0.2"), (Some(2), "+lr = 0.3")] {
+        let Ok(Answer::Diff { diff }) = f.ask(of(revision)) else { panic!("{revision:?}") };
+        assert!(diff.patch.contains(want), "{}", diff.patch);
+    }
+    for (query, want) in [(of(Some(9)), "t0001 has no revision 9: it has 1 to 3"), (of(None), "trial t0001 has no tree yet")] {
+        assert!(f.ask(query).unwrap_err().contains(want), "{want}");
+    }
+    let Ok(Answer::Trial { detail }) = f.ask(Query::Trial { trial: TrialId(1) }) else { panic!("a trial") };
+    let told: Vec<_> = detail.document.superseded.iter().map(|r| (r.revision, r.why())).collect();
+    let edited = "a person's edit took its place: 0.3 at least".to_owned();
+    assert_eq!(told, [(1, edited), (2, "its edits were carried over to another trial".to_owned())]);
+    // An older client names no revision.
+    let old = r#"{"query":"diff","trial":"t0001","against":"parent","options":{"context":3,"ignore_whitespace":false}}"#;
+    assert_eq!(serde_json::from_str::<Query>(old).unwrap(), of(None));
 }
 
 #[test]

@@ -54,6 +54,9 @@ pub struct Head {
     /// The program whose history it began as; null for a study that began here.
     #[serde(default)]
     pub imported: Option<String>,
+    /// Whether an engine ever worked on it: who leaves the card before the first run has a study that was never started.
+    #[serde(default = "begun")]
+    pub begun: bool,
     /// The engine that wrote it, while it had the study; whether it still lives is `journal::owner`'s to say.
     pub pid: Option<u32>,
 }
@@ -70,7 +73,7 @@ impl Head {
             metric: study.settings.metric.clone(),
             goal: study.settings.goal,
             score_source: study.settings.score_source,
-            baseline: study.baseline().and_then(|t| t.score),
+            baseline: study.reference().and_then(|t| t.score),
             best: study.best.clone(),
             trials_used: study.trials_used,
             trials_limit: study.settings.limits.trials,
@@ -80,6 +83,7 @@ impl Head {
             created: study.created,
             updated: study.at,
             sparkline: sparkline(study),
+            begun: !study.slots.is_empty() || study.imported.is_some(),
             imported: study.imported.as_ref().map(|from| from.format.clone()),
             pid,
         }
@@ -89,6 +93,11 @@ impl Head {
 /// Heads of an earlier version do not say.
 fn evaluator() -> ScoreSource {
     ScoreSource::Evaluator
+}
+
+/// Nor do they say this.
+fn begun() -> bool {
+    true
 }
 
 /// Writes the head, whole or not at all.
@@ -104,7 +113,7 @@ pub fn read(study_dir: &Path) -> Option<Head> {
 
 fn sparkline(study: &Study) -> Vec<f64> {
     let goal = study.settings.goal;
-    let mut line: Vec<f64> = study.baseline().and_then(|t| t.score).filter(|s| s.is_finite()).into_iter().collect();
+    let mut line: Vec<f64> = study.reference().and_then(|t| t.score).filter(|s| s.is_finite()).into_iter().collect();
     for trial in study.trials.iter().skip(1).filter(|t| t.status == Status::Done) {
         // A single lucky run does not count: only what was kept moves the line.
         let kept = trial.score.filter(|s| s.is_finite() && trial.verdict == Some(Verdict::Keep));

@@ -1,6 +1,6 @@
 //! Specialist agents as facts know them: who was asked for what, what it cost, which roles and models a study has.
 
-use super::Operator;
+use super::{Operator, TrialId};
 use serde::{Deserialize, Serialize};
 
 /// Who is asked for a proposal, and for what.
@@ -18,6 +18,9 @@ pub struct Assignment {
     /// The researcher's idea that is to become an edit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idea: Option<String>,
+    /// The refused proposal whose idea is to come in a form that is legal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapts: Option<TrialId>,
 }
 
 /// What was spent on a model. Adds up.
@@ -132,6 +135,8 @@ impl std::fmt::Display for Favour {
         }
         if self.factor == 0.0 {
             f.write_str(" is not asked from now on")
+        } else if self.factor == 1.0 {
+            f.write_str(" is asked as its results say")
         } else {
             write!(f, " counts {} times from now on", super::number::short(self.factor))
         }
@@ -148,6 +153,46 @@ pub enum Caution {
     BudgetSpent,
     /// Nothing was kept for a while.
     Flat,
+    /// A person turned off every agent, so that nobody is asked.
+    TurnedOff,
+    /// The baseline failed and is being mended.
+    Mending,
+    /// The noise of what stands in for the baseline is not known.
+    NoiseUnknown,
+}
+
+/// Why no agent is asked, although agents propose in a study that goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quiet {
+    /// A person turned off every one of them.
+    TurnedOff,
+    /// Requests came to nothing: they are asked less often until one is answered.
+    Failing,
+    /// They gave up on what is known.
+    GivenUp,
+}
+
+impl Quiet {
+    /// In a few words.
+    pub fn short(self) -> &'static str {
+        match self {
+            Self::TurnedOff => "all agents are off",
+            Self::Failing => "agents fail, asked less often",
+            Self::GivenUp => "agents gave up for now",
+        }
+    }
+
+    /// With what to do.
+    pub fn told(self) -> &'static str {
+        match self {
+            Self::TurnedOff => "every agent is turned off, so none proposes: `trialdeck ctl STUDY favour ROLE 1` turns one on",
+            Self::Failing => "the last requests to agents came to nothing: they are asked less often until one is answered",
+            Self::GivenUp => {
+                "agents gave up on what is known: they are asked again after a score, a decision, or a word by `trialdeck ctl NAME steer`"
+            }
+        }
+    }
 }
 
 /// Requests to agents in a row that came to nothing, since the last draft of one.

@@ -1,6 +1,6 @@
 //! What each kind of agent was asked for and what came of it: one pass over the requests, fast for ten thousand.
 
-use super::{Millis, Proposal, ProposalId, Status, Study, Trial, Verdict};
+use super::{Millis, Proposal, ProposalId, Quiet, Status, Study, StudyState, Trial, Verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -84,6 +84,16 @@ pub struct ArmRow {
     pub usd: f64,
     /// What a person's favour multiplies its worth by.
     pub favour: f64,
+    /// Its part of the worth by which the next one is chosen, in percent; null for one that was never asked.
+    #[serde(default)]
+    pub share: Option<f64>,
+}
+
+impl ArmRow {
+    /// A kind that nobody was asked of yet.
+    pub fn unasked(arm: Arm) -> Self {
+        Self { arm, asked: 0, ran: 0, kept: 0, failed: 0, gain: 0.0, seconds: 0.0, tokens: 0, usd: 0.0, favour: 1.0, share: None }
+    }
 }
 
 /// All requests to agents, in the order of their numbers.
@@ -125,22 +135,41 @@ pub fn favour(study: &Study, arm: &Arm) -> f64 {
     said.map_or(1.0, |f| f.factor)
 }
 
+/// Whether a person turned off every kind of agent that there is.
+pub fn all_off(study: &Study) -> bool {
+    let Some(agents) = study.settings.agents.as_deref() else { return false };
+    let arms = agents.roles.iter().flat_map(|role| {
+        let surfaces: Vec<Option<String>> =
+            if role.surfaces.is_empty() { vec![None] } else { role.surfaces.iter().cloned().map(Some).collect() };
+        let of = move |surface: Option<String>| agents.models.iter().map(move |m| (role.name.clone(), m.name.clone(), surface.clone()));
+        surfaces.into_iter().flat_map(of).map(|(role, model, surface)| Arm { role, model, surface })
+    });
+    let mut arms = arms.peekable();
+    arms.peek().is_some() && arms.all(|arm| favour(study, &arm) == 0.0)
+}
+
+/// Why no agent is asked now, where agents propose and the study goes on; none where one is at work or proposals are at hand.
+pub fn quiet(study: &Study) -> Option<Quiet> {
+    let by_agents = study.settings.proposers.iter().any(|p| p == "agents");
+    let goes_on = study.state == StudyState::Running && study.stopping.is_none();
+    let thinking = study.asked.iter().filter_map(|id| study.proposals.get(id)).any(|p| p.assignment.is_some());
+    let at_hand = |t: &Trial| t.proposal.is_some() && t.runs.is_empty() && !t.status.is_final();
+    if !by_agents || !goes_on || thinking || study.open.iter().filter_map(|id| study.trial(*id)).any(at_hand) {
+        return None;
+    }
+    let gave_up = || study.proposals.values().next_back().is_some_and(|p| p.gave_up && p.news >= study.news);
+    match (all_off(study), study.faults.in_a_row) {
+        (true, _) => Some(Quiet::TurnedOff),
+        (false, 1..) => Some(Quiet::Failing),
+        (false, 0) => gave_up().then_some(Quiet::GivenUp),
+    }
+}
+
 /// What came of each kind of agent that was asked, in the order of their names.
 pub fn arms(study: &Study) -> Vec<ArmRow> {
     let mut rows: BTreeMap<Arm, ArmRow> = BTreeMap::new();
     for play in plays(study) {
-        let row = rows.entry(play.arm.clone()).or_insert_with(|| ArmRow {
-            favour: favour(study, &play.arm),
-            arm: play.arm,
-            asked: 0,
-            ran: 0,
-            kept: 0,
-            failed: 0,
-            gain: 0.0,
-            seconds: 0.0,
-            tokens: 0,
-            usd: 0.0,
-        });
+        let row = rows.entry(play.arm.clone()).or_insert_with(|| ArmRow { favour: favour(study, &play.arm), ..ArmRow::unasked(play.arm) });
         row.asked += 1;
         row.ran += u32::from(play.seconds > 0.0 || matches!(play.fate, Fate::Failed | Fate::Reverted | Fate::Kept));
         row.kept += u32::from(play.fate == Fate::Kept);

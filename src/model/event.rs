@@ -150,6 +150,9 @@ pub enum Event {
         proposal: ProposalId,
         /// Why.
         detail: String,
+        /// Who was asked had no idea worth a run: nothing was at fault.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        gave_up: bool,
     },
     /// A draft was handed in; its body lies in `proposals/pNNNN/rev-1.json`.
     Proposed {
@@ -371,6 +374,13 @@ pub enum Event {
         /// Why it has no score, when it has none.
         #[serde(default)]
         failure: Option<Failure>,
+    },
+    /// The baseline has no score, and this repair of it has one: scores are measured against it from here.
+    BaselineMended {
+        /// The repair.
+        trial: TrialId,
+        /// More runs of it, by which the noise is measured as by a baseline.
+        runs: u32,
     },
     /// The trial's commit was written anew with its score in the message.
     CommitLabelled {

@@ -25,10 +25,12 @@ mod settings;
 mod setup;
 pub mod signal;
 mod study;
+mod subject;
+mod superseded;
 mod tier;
 mod trial;
 
-pub use agent::{Agents, Assignment, Caution, Faults, Favour, ModelSettings, RoleSettings, Spend, Steer};
+pub use agent::{Agents, Assignment, Caution, Faults, Favour, ModelSettings, Quiet, RoleSettings, Spend, Steer};
 pub use apply::{FORMAT, apply, create};
 pub use diff::{Diff, DiffLine, DiffOptions, FileDiff, FileStatus, Hunk, LineKind};
 pub use event::{Event, Record};
@@ -46,6 +48,7 @@ pub use settings::{
 pub use setup::{Setup, SetupStage};
 pub use signal::{Batch, GpuMeter, GpuProcess, Point, Telemetry};
 pub use study::{Best, Note, Study};
+pub use superseded::Superseded;
 pub use tier::Tier;
 pub use trial::{Comparison, Status, Trial, Verdict};
 

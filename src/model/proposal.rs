@@ -171,6 +171,12 @@ pub struct Proposal {
     /// Why nothing came of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
+    /// Who was asked had no idea worth a run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gave_up: bool,
+    /// Number of the last fact before the request that tells proposers something.
+    #[serde(default)]
+    pub news: u64,
     /// Which specialist was asked, and for what.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assignment: Option<Box<Assignment>>,

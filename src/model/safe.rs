@@ -134,7 +134,8 @@ fn cleaned(text: &str, how: How) -> String {
             break;
         }
         let mut length = c.len_utf8();
-        let pictograph = last.is_some_and(|l| l >= '\u{2190}');
+        // The marks of ours are none.
+        let pictograph = last.is_some_and(|l| l >= '\u{2190}' && !('\u{2400}'..='\u{243f}').contains(&l));
         match c {
             '\t' => out.push_str("    "),
             '\n' if how == How::Log => out.push(' '),

@@ -66,6 +66,9 @@ pub struct Study {
     pub decisions: u64,
     /// The trial that the search builds on.
     pub incumbent: TrialId,
+    /// The trial that stands in for a baseline that failed: what scores are measured against. None where the baseline has a score.
+    #[serde(default)]
+    pub reference: Option<TrialId>,
     /// The best trial; none until a keep.
     pub best: Option<Best>,
     /// What is known of the noise.
@@ -94,6 +97,9 @@ pub struct Study {
     /// Requests to agents that failed in a row.
     #[serde(default)]
     pub faults: super::Faults,
+    /// Number of the last fact that tells proposers something: a score, a decision, a word of the researcher's.
+    #[serde(default)]
+    pub news: u64,
     /// What was said once.
     #[serde(default)]
     pub cautions: BTreeSet<super::Caution>,
@@ -142,6 +148,16 @@ impl Study {
     /// The baseline.
     pub fn baseline(&self) -> Option<&Trial> {
         self.trials.first()
+    }
+
+    /// What scores are measured against: the baseline, or the trial that mended it.
+    pub fn reference(&self) -> Option<&Trial> {
+        self.trial(self.reference_id())
+    }
+
+    /// Its number.
+    pub fn reference_id(&self) -> TrialId {
+        self.reference.unwrap_or(TrialId::BASELINE)
     }
 
     /// Number of the next node.

@@ -1,8 +1,8 @@
 //! A node of the experiment tree.
 
 use super::{
-    DiffStat, Failure, Flag, GateResult, Implausible, KnobValue, Mark, Operator, Origin, ProposalId, Review, Run, RunNo, RunPhase, Times,
-    TrialId,
+    DiffStat, Failure, Flag, GateResult, Implausible, KnobValue, Mark, Operator, Origin, ProposalId, Review, Run, RunNo, RunPhase,
+    Superseded, Times, TrialId,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -132,6 +132,9 @@ pub struct Trial {
     pub expected: Option<f64>,
     /// Current revision, from 1.
     pub revision: u32,
+    /// Those before it, the first one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub superseded: Vec<Superseded>,
     /// Its commit in the study's store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,

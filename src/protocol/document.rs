@@ -45,7 +45,11 @@ pub struct StudyDocument {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are the contract's own words")]
 pub struct BaselineDocument {
+    /// What scores are measured against: t0000, or the repair of it that stands in for it.
     pub trial: TrialId,
+    /// The baseline that failed and was mended by `trial`; null where it has a score of its own.
+    #[serde(default)]
+    pub mends: Option<TrialId>,
     pub score: Option<f64>,
     /// Standard deviation of one run's score, pooled over every trial that ran more than once (not of the baseline's runs
     /// alone, nor of their mean), or as the task gives it; null when unknown.
@@ -137,6 +141,8 @@ pub struct TrialDocument {
     pub times: TimesDocument,
     #[serde(default)]
     pub imported: Option<crate::model::Origin>,
+    #[serde(default)]
+    pub superseded: Vec<crate::model::Superseded>,
 }
 
 /// One run.
@@ -251,15 +257,16 @@ pub fn study_document(study: &Study, now: Millis) -> StudyDocument {
 }
 
 fn baseline_document(study: &Study) -> BaselineDocument {
-    let scores = study.baseline().map(Trial::scores).unwrap_or_default();
+    let scores = study.reference().map(Trial::scores).unwrap_or_default();
     let (sd, noise) = match study.noise {
         Noise::Measured { sd, .. } => (Some(sd), "measured"),
         Noise::Given { sd } => (Some(sd), "given"),
         Noise::Unknown { .. } => (None, "unknown"),
     };
     BaselineDocument {
-        trial: TrialId::BASELINE,
-        score: study.baseline().and_then(|b| b.score),
+        trial: study.reference_id(),
+        mends: study.reference.map(|_| TrialId::BASELINE),
+        score: study.reference().and_then(|b| b.score),
         sd,
         runs: scores.len() as u32,
         noise: noise.to_owned(),
@@ -338,5 +345,6 @@ pub fn trial_document(t: &Trial) -> TrialDocument {
             finished: time(t.times.finished),
         },
         imported: t.imported.clone(),
+        superseded: t.superseded.clone(),
     }
 }

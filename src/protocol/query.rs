@@ -50,6 +50,9 @@ pub enum Query {
         against: Against,
         /// How.
         options: DiffOptions,
+        /// Of this revision; of the current one when none is named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        revision: Option<u32>,
     },
     /// The content of files of a trial's tree, at most 1 MiB in all.
     Files {

@@ -2,8 +2,8 @@
 
 use super::wire::{Snapshot, Update};
 use crate::model::{
-    Assignment, Autonomy, Best, Decision, EndReason, Goal, Label, Limits, Mark, Millis, Noise, Note, Operator, Proposal, ProposalId,
-    Record, RunId, RunPhase, ScoreSource, Setup, SlotInfo, Spend, Status, Study, StudyState, Trial, TrialId, Verdict,
+    Assignment, Autonomy, Best, Decision, EndReason, Goal, Label, Limits, Mark, Millis, Noise, Note, Operator, Proposal, ProposalId, Quiet,
+    Record, RunId, RunPhase, ScoreSource, Setup, SlotInfo, Spend, Status, Study, StudyState, Trial, TrialId, Verdict, arms,
 };
 use serde::{Deserialize, Serialize};
 
@@ -81,11 +81,20 @@ pub struct Header {
     /// Names of the specialists and their models, where agents propose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agents: Option<AgentNames>,
+    /// Why no agent is asked, where agents propose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet: Option<Quiet>,
     /// Proposals that wait for review.
     pub waiting: u32,
     /// The trial that the search builds on.
     pub incumbent: TrialId,
-    /// Mean score of the baseline.
+    /// A baseline that failed is being mended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mending: bool,
+    /// The trial that mended it: scores are measured against it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mended: Option<TrialId>,
+    /// Mean score of the baseline, or of what stands in for it.
     pub baseline_score: Option<f64>,
     /// The best trial.
     pub best: Option<Best>,
@@ -256,9 +265,14 @@ pub fn header(study: &Study) -> Header {
             roles: a.roles.iter().map(|r| r.name.clone()).collect(),
             models: a.models.iter().map(|m| m.name.clone()).collect(),
         }),
+        quiet: arms::quiet(study),
         waiting: study.open.iter().filter_map(|id| study.trial(*id)).filter(|t| t.status == Status::Waiting).count() as u32,
         incumbent: study.incumbent,
-        baseline_score: study.baseline().and_then(|b| b.score),
+        mending: !study.is_over()
+            && study.reference.is_none()
+            && study.baseline().is_some_and(|b| b.status == Status::Done && b.failure.is_some()),
+        mended: study.reference,
+        baseline_score: study.reference().and_then(|b| b.score),
         best: study.best.clone(),
         noise: study.noise,
         slot_utilisation: slot_utilisation(study),

@@ -145,6 +145,18 @@ pub enum Signal {
         /// The next piece.
         thought: Thought,
     },
+    /// What a proposer has said so far in the attempt that is under way: in place of all that was heard of it before. Comes
+    /// when an attempt begins, to a client that attaches in its middle, and to one that was too slow to hear all.
+    Heard {
+        /// On which request.
+        proposal: ProposalId,
+        /// Which revision it writes.
+        revision: u32,
+        /// Bytes at the start that are not kept any more.
+        lost: u64,
+        /// In order, joined.
+        thoughts: Vec<Thought>,
+    },
 }
 
 /// Writes one message as a line.

@@ -176,6 +176,14 @@ fn known(plays: &[Play], unit: Option<f64>) -> BTreeMap<&Arm, Known> {
     known
 }
 
+/// What each candidate is worth, favours included: the largest is asked next. None for what was never asked, and so comes first.
+pub fn worths(candidates: &[Candidate], plays: &[Play], unit: Option<f64>) -> Vec<Option<f64>> {
+    let known = known(plays, unit);
+    let total: f64 = known.values().map(|k| k.weight).sum();
+    let of = |c: &Candidate| if c.favour > 0.0 { worth(c, &known, total) } else { 0.0 };
+    candidates.iter().map(of).map(|worth| (worth < f64::MAX).then_some(worth)).collect()
+}
+
 /// The upper bound of gain per cost.
 fn worth(candidate: &Candidate, known: &BTreeMap<&Arm, Known>, total: f64) -> f64 {
     let Some(k) = known.get(&candidate.arm).filter(|k| k.weight > 0.0 && k.cost > 0.0) else { return f64::MAX };
@@ -286,6 +294,20 @@ mod tests {
         let off: Vec<Candidate> = candidates().into_iter().map(|c| Candidate { favour: 0.0, ..c }).collect();
         assert_eq!(choose(&off, &plays, None, 0), None);
         assert_eq!(choose(&[], &[], None, 0), None);
+    }
+
+    #[test]
+    fn what_is_shown_of_each_kind_is_what_chooses() {
+        let mut favoured = candidates();
+        favoured[0].favour = 0.0;
+        let plays = played(60, &favoured[..3], |arm| if arm.role == "optimizer" { 0.4 } else { 0.0 });
+        let worths = worths(&favoured, &plays, Some(0.1));
+        assert_eq!((worths[0], worths[3]), (Some(0.0), None), "turned off, and never asked");
+        let recent: Vec<Play> = favoured[1..3].iter().map(|c| play(c.arm.clone(), Fate::Reverted, 0.0)).collect();
+        let plays = [plays, recent].concat();
+        let shown = super::worths(&favoured[1..3], &plays, Some(0.1));
+        let best = if shown[0] > shown[1] { 1 } else { 2 };
+        assert_eq!(choose(&favoured[1..3], &plays, Some(0.1), 0).unwrap().arm, favoured[best].arm);
     }
 
     #[test]

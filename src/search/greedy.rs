@@ -3,7 +3,7 @@
 //! Settings after AIDE (arXiv 2502.13138): 5 drafts, debug probability 0.5, debug depth at most 3.
 
 use super::repair::{self, depth, mendable};
-use super::{Choice, Repair, best_of, draw, extensible, named};
+use super::{Choice, Repair, best_of, draw, mend, named};
 use crate::model::{Operator, Status, Study, Trial, TrialId};
 use std::collections::BTreeSet;
 
@@ -15,19 +15,11 @@ const DEBUG_PROBABILITY: f64 = 0.5;
 const DEBUG_DEPTH: usize = 3;
 
 pub(super) fn choose(study: &Study, able: Repair, number: u64) -> Choice {
-    let baseline = study.baseline();
-    if able == Repair::Able && baseline.is_some_and(mendable) && !study.trials.iter().any(extensible) {
-        let leaves = failed_leaves(study);
-        // Nothing works yet: fresh starts from a broken baseline would be broken too.
-        let target = draw::index(number, leaves.len()).and_then(|i| leaves.get(i).copied()).or(baseline);
-        if let Some(trial) = target {
-            return repair::choice(trial);
-        }
-    }
+    let base = study.reference();
     let drafts = study.proposals.values().filter(|p| p.operator == Operator::Draft).count();
-    if drafts < DRAFTS && baseline.is_some_and(|t| !t.pruned) {
+    if let Some(base) = base.filter(|t| drafts < DRAFTS && !t.pruned) {
         let why = format!("draft {} of {DRAFTS} from the baseline", drafts + 1);
-        return Choice { parents: vec![TrialId::BASELINE], operator: Operator::Draft, why };
+        return Choice { parents: vec![base.id], operator: Operator::Draft, why };
     }
     if able == Repair::Able && draw::unit(number) < DEBUG_PROBABILITY {
         let leaves = failed_leaves(study);
@@ -40,7 +32,7 @@ pub(super) fn choose(study: &Study, able: Repair, number: u64) -> Choice {
     match best_of(study, |_| true) {
         Some(trial) => Choice { parents: vec![trial.id], operator: Operator::Improve, why: format!("the best node, {}", named(trial)) },
         None => Choice {
-            parents: vec![TrialId::BASELINE],
+            parents: vec![study.reference_id()],
             operator: Operator::Improve,
             why: "the baseline, for nothing has a score yet".into(),
         },
@@ -60,6 +52,6 @@ fn failed_leaves(study: &Study) -> Vec<&Trial> {
     study
         .trials
         .iter()
-        .filter(|t| t.id != TrialId::BASELINE && mendable(t) && !extended.contains(&t.id) && depth(study, t, DEBUG_DEPTH) <= DEBUG_DEPTH)
+        .filter(|t| !mend::of_baseline(study, t) && mendable(t) && !extended.contains(&t.id) && depth(study, t, DEBUG_DEPTH) <= DEBUG_DEPTH)
         .collect()
 }

@@ -1,7 +1,7 @@
 //! Hill climb: keep or revert. The next proposal always builds on the incumbent.
 
 use super::{Choice, named};
-use crate::model::{Operator, Study, TrialId};
+use crate::model::{Operator, Study};
 
 /// Extends the incumbent; where a person pruned it, its nearest ancestor that works and was not pruned.
 pub(super) fn choose(study: &Study) -> Choice {
@@ -12,7 +12,7 @@ pub(super) fn choose(study: &Study) -> Choice {
         (id, pruned) = (parent, true);
     }
     let Some(trial) = study.trial(id) else {
-        return Choice { parents: vec![TrialId::BASELINE], operator: Operator::Improve, why: "the baseline".into() };
+        return Choice { parents: vec![study.reference_id()], operator: Operator::Improve, why: "the baseline".into() };
     };
     let why = if pruned {
         format!("{}, for the incumbent {} was pruned", named(trial), study.incumbent)

@@ -1,7 +1,8 @@
 //! Which node to extend next, and how: one policy a file, each a pure choice from the study and one random number.
 //!
 //! Knows nothing of proposers beyond whether they can repair code; which specialist is asked is `bandit`, what changes when
-//! nothing is kept is `plateau`, which failure is mended is `repair`. Nodes that were pruned, failed, or have no verdict
+//! nothing is kept is `plateau`, which failure is mended is `repair`, and `mend` where it is the
+//! baseline. Nodes that were pruned, failed, or have no verdict
 //! that can be told (pending, undecided, rolled back) are never built upon; a person's pin goes before any policy.
 //! Tested by tables and by a race against random search on a bowl.
 
@@ -9,12 +10,15 @@ pub mod bandit;
 pub mod draw;
 mod greedy;
 mod hillclimb;
+pub mod mend;
 pub mod plateau;
 pub mod repair;
+mod standing;
 #[cfg(test)]
 mod tests;
 
 pub use draw::{draw, run_seed};
+pub use standing::standing;
 
 use crate::model::{Operator, PolicyName, Status, Study, Trial, TrialId, Verdict, number};
 

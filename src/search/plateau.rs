@@ -78,7 +78,7 @@ pub fn detour(study: &Study, able: impl Fn(Operator) -> bool) -> Option<Choice> 
 }
 
 fn draft(study: &Study) -> Option<Choice> {
-    let baseline = study.baseline().filter(|b| !b.pruned && b.tree.is_some())?;
+    let baseline = study.reference().filter(|b| !b.pruned && b.tree.is_some())?;
     // With the baseline as the incumbent, an improvement is a fresh start.
     (study.incumbent != baseline.id).then(|| Choice {
         parents: vec![baseline.id],
@@ -89,7 +89,7 @@ fn draft(study: &Study) -> Option<Choice> {
 
 /// The two best keeps of which neither came of the other.
 fn crossover(study: &Study) -> Option<Choice> {
-    let kept = |t: &&Trial| t.verdict == Some(Verdict::Keep) && !t.pruned && t.tree.is_some() && t.score.is_some_and(f64::is_finite);
+    let kept = |t: &&Trial| gained(study, t) && !t.pruned && t.tree.is_some() && t.score.is_some_and(f64::is_finite);
     let mut keeps: Vec<&Trial> = study.trials.iter().filter(kept).collect();
     keeps.sort_by(|a, b| {
         let gain = |t: &Trial| study.settings.goal.gain(t.score.unwrap_or_default(), 0.0);
@@ -104,8 +104,13 @@ fn crossover(study: &Study) -> Option<Choice> {
     })
 }
 
+/// Kept for a gain, not for mending the baseline, without which nothing runs.
+fn gained(study: &Study, trial: &Trial) -> bool {
+    trial.verdict == Some(Verdict::Keep) && trial.id != study.reference_id()
+}
+
 fn ablation(study: &Study) -> Option<Choice> {
-    let incumbent = study.trial(study.incumbent).filter(|t| t.verdict == Some(Verdict::Keep) && !t.pruned && t.tree.is_some())?;
+    let incumbent = study.trial(study.incumbent).filter(|t| gained(study, t) && !t.pruned && t.tree.is_some())?;
     Some(Choice {
         parents: vec![incumbent.id],
         operator: Operator::Ablate,

@@ -1,3 +1,4 @@
+use super::mend::Mend;
 use super::*;
 use crate::model::*;
 
@@ -73,7 +74,7 @@ fn failed(study: &mut Study, parent: u32, operator: Operator, label: Label) -> T
 fn with_drafts(study: &mut Study) {
     for _ in 0..5 {
         let proposal = ask(study, 0, Operator::Draft);
-        tell(study, Event::ProposalFailed { proposal, detail: "x".into() });
+        tell(study, Event::ProposalFailed { proposal, detail: "x".into(), gave_up: false });
     }
 }
 
@@ -168,7 +169,7 @@ fn greedy_repairs_failed_leaves_half_of_the_time() {
     tell(&mut study, Event::Marked { trial: TrialId(5), pinned: false, pruned: true });
     let request = ask(&mut study, 1, Operator::Debug);
     assert_eq!(repairs(&study, Repair::Able).0, [6].into(), "pruned, or a repair is on its way");
-    tell(&mut study, Event::ProposalFailed { proposal: request, detail: "no answer".into() });
+    tell(&mut study, Event::ProposalFailed { proposal: request, detail: "no answer".into(), gave_up: false });
     assert_eq!(repairs(&study, Repair::Able).0, [1, 6].into(), "the request came to nothing");
     let vetoed = propose(&mut study, 6, Operator::Debug);
     assert_eq!(repairs(&study, Repair::Able).0, [1].into());
@@ -191,17 +192,41 @@ fn greedy_gives_a_line_of_failing_repairs_up() {
 }
 
 #[test]
-fn a_broken_baseline_is_mended_before_anything_is_drafted() {
+fn a_broken_baseline_is_mended_at_its_newest_failure_three_times_at_most() {
     let mut study = study(PolicyName::Greedy, Goal::Minimize);
-    let failure = Some(Failure::new(Label::Crashed, "ImportError"));
-    tell(&mut study, Event::Judged { trial: TrialId(0), verdict: Verdict::Revert, verified: false, comparison: None, failure });
+    assert_eq!(mend::baseline(&study), None);
     study.trials[0].score = None;
-    let choice = choose(&study, PolicyName::Greedy, Repair::Able, 5);
-    assert_eq!((choice.parents, choice.operator), (vec![TrialId(0)], Operator::Debug), "{}", choice.why);
-    assert_eq!(choose(&study, PolicyName::Greedy, Repair::Unable, 5).operator, Operator::Draft);
-    let attempt = failed(&mut study, 0, Operator::Debug, Label::Crashed);
-    let choice = choose(&study, PolicyName::Greedy, Repair::Able, 5);
-    assert_eq!((choice.parents, choice.operator), (vec![attempt], Operator::Debug), "{}", choice.why);
+    tell(&mut study, Event::BaselineDone { failure: Some(Failure::new(Label::Crashed, "ImportError")) });
+    let mut newest = TrialId(0);
+    for _ in 0..3 {
+        let Some(Mend::Due(choice)) = mend::baseline(&study) else { panic!("{:?}", mend::baseline(&study)) };
+        assert_eq!((choice.parents, choice.operator), (vec![newest], Operator::Debug), "{}", choice.why);
+        let asked = ask(&mut study, newest.0, Operator::Debug);
+        assert_eq!(mend::baseline(&study), Some(Mend::UnderWay));
+        // A server that was away is no answer.
+        tell(&mut study, Event::ProposalFailed { proposal: asked, detail: "503".into(), gave_up: false });
+        let waiting = propose(&mut study, newest.0, Operator::Debug);
+        assert_eq!(mend::baseline(&study), Some(Mend::UnderWay));
+        let failure = Some(Failure::new(Label::Crashed, "x"));
+        tell(&mut study, Event::Judged { trial: waiting, verdict: Verdict::Revert, verified: false, comparison: None, failure });
+        newest = waiting;
+    }
+    assert_eq!(mend::baseline(&study), Some(Mend::GivenUp));
+    assert_eq!(repair::next(&study), None, "a broken baseline is no failed idea");
+    tell(&mut study, Event::BaselineMended { trial: newest, runs: 0 });
+    assert_eq!((mend::baseline(&study), repair::next(&study)), (None, None));
+    // Two answers of which nothing came are enough, and what no edit could mend is left.
+    for label in [Label::Crashed, Label::Infrastructure] {
+        let mut study = self::study(PolicyName::Hillclimb, Goal::Minimize);
+        study.trials[0].score = None;
+        tell(&mut study, Event::BaselineDone { failure: Some(Failure::new(label, "x")) });
+        for _ in 0..if label == Label::Crashed { 2 } else { 0 } {
+            assert!(matches!(mend::baseline(&study), Some(Mend::Due(_))));
+            let proposal = ask(&mut study, 0, Operator::Debug);
+            tell(&mut study, Event::ProposalFailed { proposal, detail: "no idea".into(), gave_up: true });
+        }
+        assert_eq!(mend::baseline(&study), Some(Mend::GivenUp), "{label:?}");
+    }
 }
 
 #[test]

@@ -126,7 +126,7 @@ fn fact(study: &Study, rng: &mut Rng) -> Event {
         5 => Event::SettingsChanged { change: setting(rng) },
         6 => Event::Steered { text: text(rng), to: some(rng, text) },
         7 => Event::ProposalAsked { proposal, proposer: text(rng), parents, operator, decision: rng.u64(..1_000), assignment: None },
-        8 => Event::ProposalFailed { proposal, detail: text(rng) },
+        8 => Event::ProposalFailed { proposal, detail: text(rng), gave_up: rng.bool() },
         // Often, and mostly with the number that is due, so that there are trials for the other facts.
         9..=11 => Event::Proposed {
             proposal,
@@ -238,7 +238,7 @@ fn fact(study: &Study, rng: &mut Rng) -> Event {
             if rng.bool() {
                 Event::HoldoutUnsealed { holdout: [(trial, number(rng)), (TrialId(rng.u32(..9)), number(rng))].into() }
             } else {
-                let about = pick(rng, &[Caution::BudgetNear, Caution::BudgetSpent, Caution::Flat]);
+                let about = pick(rng, &[Caution::BudgetNear, Caution::BudgetSpent, Caution::Flat, Caution::TurnedOff]);
                 let cautioned = Event::Cautioned { about, text: text(rng) };
                 if rng.bool() { Event::Noted { warning: rng.bool(), text: text(rng) } } else { cautioned }
             }
