@@ -194,6 +194,7 @@ pub(crate) fn assignment(role: &str, surface: Option<&str>) -> Assignment {
         surface: surface.map(Into::into),
         why: "least tried: 2 of 9 trials".into(),
         idea: None,
+        adapts: None,
     }
 }
 

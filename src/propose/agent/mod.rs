@@ -13,5 +13,5 @@ pub use desk::Desk;
 pub(crate) use foreign::floor;
 pub use foreign::{cut, data, end, legible, line, log_lines};
 pub use scene::{Revise, Scene};
-pub use session::{Allowance, Ended, Said, Session};
+pub use session::{Allowance, End, Ended, Said, Session};
 pub use workbench::{Checked, CurveSummary, FileEntry, KnobRow, Preflight, Workbench};

@@ -46,9 +46,20 @@ pub enum Ended {
     Nothing {
         /// In one line.
         why: String,
-        /// Its server was at fault, not the model's ideas.
-        fault: bool,
+        /// What ended it.
+        end: End,
     },
+}
+
+/// What ends a session without a proposal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Its server was at fault, not the model's ideas.
+    Server,
+    /// The model had no idea that is worth a run, and said so.
+    GaveUp,
+    /// The model came to no end.
+    Unfinished,
 }
 
 /// Answers without a call of a tool that are let pass in a row.
@@ -167,7 +178,10 @@ impl Session<'_> {
             }
             let answer = match self.ask(state, &specs).await {
                 Ok(answer) => answer,
-                Err(fault) => return Ended::Nothing { why: fault.line, fault: fault.kind != FaultKind::Answer },
+                Err(fault) => {
+                    let end = if fault.kind == FaultKind::Answer { End::Unfinished } else { End::Server };
+                    return Ended::Nothing { why: fault.line, end };
+                }
             };
             let cut = matches!(answer.finish, Finish::Length | Finish::Cut);
             let calls = answer.calls.clone();
@@ -237,7 +251,8 @@ impl Session<'_> {
                 }
                 Outcome::GaveUp { why } => {
                     told(state, &why, false);
-                    return Some(nothing(format!("the {} has nothing to propose: {}", self.role.title, one_line(&why))));
+                    let why = format!("the {} has nothing to propose: {}", self.role.title, one_line(&why));
+                    return Some(Ended::Nothing { why, end: End::GaveUp });
                 }
             }
         }
@@ -330,7 +345,7 @@ fn covered(message: Message) -> Message {
 }
 
 fn nothing(why: String) -> Ended {
-    Ended::Nothing { why, fault: false }
+    Ended::Nothing { why, end: End::Unfinished }
 }
 
 /// Keeps what was thought and said, the end of it where it is long.

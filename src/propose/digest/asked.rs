@@ -1,8 +1,8 @@
 //! What is asked for now: the operator, the parents, the part of the recipe, an idea to work out, a revision to write.
 
 use super::fit::Section;
-use super::row::{outcome, quoted};
-use crate::model::{Edit, Operator, Study};
+use super::row::{outcome, quoted, veto};
+use crate::model::{Edit, Operator, Status, Study};
 use crate::propose::agent::{Scene, cut, data, legible};
 
 /// Most bytes of the edits of an earlier revision.
@@ -26,6 +26,25 @@ pub(super) fn section(study: &Study, scene: &Scene) -> Section {
     }
     if !scene.assignment.why.is_empty() {
         lines.push(format!("- why you: {}", quoted(&scene.assignment.why, 200)));
+    }
+    if let Some(stale) = scene.assignment.adapts.and_then(|id| study.trial(id)).filter(|t| t.status == Status::Stale) {
+        lines.push(format!(
+            "- adapt: your proposal {} did not run: {}. Hand in its idea anew on {}, as it is now; give up if {} holds it already, or is \
+             better without. The idea was {}",
+            stale.id,
+            quoted(veto(stale).unwrap_or("the search moved on"), 300),
+            named(0),
+            named(0),
+            quoted(&stale.hypothesis, 400)
+        ));
+    } else if let Some(refused) = scene.assignment.adapts.and_then(|id| study.trial(id)) {
+        lines.push(format!(
+            "- adapt: your proposal {} was refused, see its card. Hand in its idea in a form that is legal, written anew on {}; give up if \
+             there is none. The idea was {}",
+            refused.id,
+            named(0),
+            quoted(&refused.hypothesis, 400)
+        ));
     }
     if let Some(idea) = &scene.assignment.idea {
         lines.push(format!("- THE RESEARCHER'S IDEA, to be turned into an edit: {}", quoted(idea, 700)));

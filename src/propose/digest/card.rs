@@ -7,7 +7,7 @@ mod trace;
 pub use trace::{Trace, deepest};
 
 use super::row::{quoted, veto};
-use crate::model::{Label, Run, Status, Study, Trial, TrialId, number};
+use crate::model::{Label, Reviewer, Run, Status, Study, Trial, TrialId, number};
 use crate::propose::agent::{data, end, line, log_lines};
 use crate::propose::role::seconds;
 use crate::task::{Gate, Task};
@@ -103,9 +103,10 @@ pub fn card(study: &Study, task: &Task, trial: TrialId, log: Option<&str>) -> Op
 }
 
 fn vetoed(trial: &Trial) -> Card {
+    let by_rule = trial.reviews.last().is_some_and(|r| r.by == Reviewer::Rule);
     Card {
         trial: trial.id,
-        what: format!("{} was vetoed by a person before it ran", trial.id),
+        what: format!("{} was vetoed by {} before it ran", trial.id, if by_rule { "a rule" } else { "a person" }),
         why: veto(trial).map_or_else(|| "no reason was given".to_owned(), |reason| quoted(reason, 400)),
         evidence: Vec::new(),
         legal: "another proposal that does without what the reason names".to_owned(),

@@ -85,6 +85,12 @@ pub(super) fn card(study: &Study, scene: &Scene, extra: &DigestExtra<'_>) -> Sec
     Section::new(format!("Failure card of {}", scene.base()), 1900, 180, lines)
 }
 
+/// The failure card of the refused proposal whose idea is to come in another form.
+pub(super) fn refused(study: &Study, refused: TrialId, extra: &DigestExtra<'_>) -> Section {
+    let lines = card::card(study, extra.task, refused, None).map(|card| card.lines()).unwrap_or_default();
+    Section::new(format!("Failure card of {refused}"), 1900, 180, lines)
+}
+
 /// Both parents with their chains: the memory of a crossover.
 pub(super) fn parents(study: &Study, scene: &Scene) -> Section {
     let mut lines = Vec::new();

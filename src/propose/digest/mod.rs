@@ -70,6 +70,9 @@ pub fn digest(study: &Study, scene: &Scene, extra: &DigestExtra<'_>) -> String {
         instructions::section(study, extra),
         task::budget(study, scene, extra.task),
     ];
+    if let Some(refused) = scene.assignment.adapts {
+        sections.push(history::refused(study, refused, extra));
+    }
     match scene.operator {
         Operator::Debug => sections.extend([history::ancestors(study, scene), history::card(study, scene, extra)]),
         Operator::Crossover => sections.push(history::parents(study, scene)),

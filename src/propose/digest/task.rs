@@ -3,7 +3,7 @@
 use super::effect::Effect;
 use super::fit::Section;
 use super::row::quoted;
-use crate::model::{Goal, Noise, ScoreSource, Study, TrialId, number};
+use crate::model::{Goal, Noise, ScoreSource, Study, number};
 use crate::propose::agent::Scene;
 use crate::propose::role::{phase, seconds};
 use crate::task::{BudgetKind, Gate, Task};
@@ -20,9 +20,13 @@ pub(super) fn section(study: &Study, task: &Task) -> Section {
         Goal::Maximize => "maximize",
     };
     lines.push(format!("- {goal} `{}`{self_reported}", settings.metric));
-    if let Some(baseline) = study.baseline() {
-        let score = baseline.score.map_or_else(|| "no score yet".to_owned(), number::short);
-        lines.push(format!("- baseline t0000: {score} (mean of {} runs)", baseline.scores().len()));
+    if let Some(baseline) = study.reference() {
+        let score = baseline.score.map(|score| format!("{} (mean of {} runs)", number::short(score), baseline.scores().len()));
+        let failure =
+            baseline.failure.as_ref().map(|f| format!("it failed as {}, and nothing can be measured before it runs", f.label.word()));
+        let said = score.or(failure).unwrap_or_else(|| "no score yet".to_owned());
+        let mends = study.reference.map(|_| ", which mended t0000: leave its mend in place").unwrap_or_default();
+        lines.push(format!("- baseline {}: {said}{mends}", baseline.id));
     }
     if let Some(best) = &study.best {
         let word = if best.verified { "verified" } else { "provisional" };
@@ -33,7 +37,7 @@ pub(super) fn section(study: &Study, task: &Task) -> Section {
             super::row::delta(best.gain)
         ));
     }
-    let incumbent = study.trial(study.incumbent).filter(|t| t.id != TrialId::BASELINE);
+    let incumbent = study.trial(study.incumbent).filter(|t| t.id != study.reference_id());
     let best = study.best.as_ref().map(|best| best.trial);
     if let Some((t, score)) = incumbent.filter(|t| Some(t.id) != best).and_then(|t| Some((t, t.score?))) {
         let runs = t.scores().len();
@@ -42,7 +46,7 @@ pub(super) fn section(study: &Study, task: &Task) -> Section {
     let goals = [("target", settings.target), ("reported by the source of the task", settings.reference)];
     for (what, value) in goals {
         if let Some(value) = value {
-            let best = study.best.as_ref().map(|b| b.score).or(study.baseline().and_then(|t| t.score));
+            let best = study.best.as_ref().map(|b| b.score).or(study.reference().and_then(|t| t.score));
             let away = best.map(|score| settings.goal.gain(value, score)).filter(|away| *away > 0.0);
             let away = away.map(|away| format!(", {} better than the best so far", number::rough(away))).unwrap_or_default();
             lines.push(format!("- {what}: {}{away}", number::short(value)));

@@ -7,12 +7,14 @@ use super::{
     Answered, Ask, Fault, FaultKind, Finish, Heard, Llm, chat,
     endpoint::{Api, Endpoint, Secret, ToolStyle},
     gather::{Gather, Hear},
+    missing,
     quirks::{Quirk, Quirks},
+    reader::Reader,
     responses, retry,
     spent::{self, Letters},
     text_tools,
     trouble::{self, Remedy, Trouble},
-    wire::{self, Away, Instead, Wire},
+    wire::{self, Wire},
 };
 use crate::model::Spend;
 use async_openai::{config::OpenAIConfig, error::OpenAIError};
@@ -252,20 +254,20 @@ impl Client {
         // Every field that would otherwise come from OPENAI_* is set; the key is not given to the library at all.
         let config = OpenAIConfig::default().with_api_base(&self.endpoint.base_url).with_api_key("").with_org_id("").with_project_id("");
         let client = async_openai::Client::build(self.http.clone(), config).with_http_service(wire.clone());
+        let patience = &self.endpoint.patience;
         let stream = match self.endpoint.api {
             Api::Chat => client.chat().create_stream_byot::<_, Value>(body).await,
             Api::Responses => client.responses().create_stream_byot::<_, Value>(body).await,
         };
-        let mut reader = Reader { api: self.endpoint.api, events: responses::Events::default(), asked: body };
+        let mut reader = Reader::new(self.endpoint.api, body);
         let mut stream = match stream {
             Ok(stream) => stream,
-            Err(error) => return self.instead(wire.take(), &error, &mut reader, gather),
+            Err(error) => return missing::instead(wire.take(), &error, (patience.connect, patience.idle), &mut reader, gather),
         };
-        let idle = self.endpoint.patience.idle;
         loop {
             let waiting = Instant::now();
             // The HTTP client notices a silent line; this one a line on which nothing but keep-alives comes.
-            let Ok(next) = tokio::time::timeout(idle.saturating_mul(KEPT_ALIVE), stream.next()).await else {
+            let Ok(next) = tokio::time::timeout(patience.idle.saturating_mul(KEPT_ALIVE), stream.next()).await else {
                 return Err(Trouble::again(
                     format!("sent nothing but keep-alives for {:.0} s", waiting.elapsed().as_secs_f64()),
                     "look at its log",
@@ -274,114 +276,11 @@ impl Client {
             match next {
                 Some(Ok(event)) => reader.take(&event, gather)?,
                 Some(Err(OpenAIError::JSONDeserialize(_, data))) => reader.odd(&data, gather)?,
-                Some(Err(error)) => return Err(self.broken(wire.take(), &error, waiting.elapsed(), gather)),
+                Some(Err(error)) => return Err(missing::broken(wire.take(), &error, waiting.elapsed(), gather)),
                 None if gather.finish.is_some() => return Ok(()),
                 None if gather.events == 0 => return Err(Trouble::again("ended its answer before it began", "look at its log")),
                 None => return Err(Trouble::new(Remedy::CutInPeace, "ended in mid-answer without saying why", "look at its log")),
             }
-        }
-    }
-
-    fn broken(&self, instead: Option<Instead>, error: &OpenAIError, silent: Duration, gather: &Gather<'_, '_>) -> Trouble {
-        let after = match gather.letters() {
-            0 => "before its answer began".to_owned(),
-            n => format!("after {n} letters of its answer"),
-        };
-        match instead {
-            Some(Instead::Away(Away::Silent)) => {
-                let mend = "raise `idle` if it is only slow, else look at its log";
-                Trouble::again(format!("fell silent {after} (for {:.0} s)", silent.as_secs_f64()), mend)
-            }
-            Some(Instead::Away(Away::Broken(why) | Away::Connect(why) | Away::Request(why))) => {
-                Trouble::again(format!("broke off {after} ({why})"), "look at its log and at what stands between")
-            }
-            Some(Instead::Away(Away::ConnectTimeout) | Instead::Answer(_) | Instead::Refusal { .. }) | None => {
-                Trouble::again(format!("broke off {after} ({error})"), "look at its log and at what stands between")
-            }
-        }
-    }
-
-    /// What came in place of a stream.
-    fn instead(
-        &self,
-        instead: Option<Instead>,
-        error: &OpenAIError,
-        reader: &mut Reader<'_>,
-        gather: &mut Gather<'_, '_>,
-    ) -> Result<(), Trouble> {
-        let patience = &self.endpoint.patience;
-        Err(match instead {
-            Some(Instead::Answer(body)) => return reader.whole(&body, gather),
-            Some(Instead::Refusal { status, body, .. }) if (200..300).contains(&status) => {
-                let mend = "check base_url: as a rule it ends in /v1; a proxy may stand between";
-                Trouble::new(Remedy::Again(None), format!("answered with {}", trouble::words(&body)), mend)
-            }
-            Some(Instead::Refusal { status, after, body }) => trouble::refused(status, after, &body, reader.asked),
-            Some(Instead::Away(Away::Connect(why))) => {
-                Trouble::again(format!("cannot be reached ({why})"), "is the server running, and base_url right?")
-            }
-            Some(Instead::Away(Away::ConnectTimeout)) => Trouble::again(
-                format!("does not accept a connection within {:.0} s", patience.connect.as_secs_f64()),
-                "is the server running, and base_url right?",
-            ),
-            Some(Instead::Away(Away::Silent)) => Trouble::again(
-                format!("said nothing for {:.0} s", patience.idle.as_secs_f64()),
-                "raise `idle` if it is only slow, else look at its log",
-            ),
-            Some(Instead::Away(Away::Broken(why))) => Trouble::again(format!("broke the connection ({why})"), "look at its log"),
-            Some(Instead::Away(Away::Request(why))) => {
-                Trouble::new(Remedy::Nothing(FaultKind::Setup), format!("cannot be asked ({why})"), "check base_url and headers")
-            }
-            None => Trouble::new(Remedy::Nothing(FaultKind::Setup), format!("cannot be asked ({error})"), "check base_url"),
-        })
-    }
-}
-
-/// The events of one try, by the API that they belong to.
-struct Reader<'a> {
-    api: Api,
-    events: responses::Events,
-    asked: &'a Value,
-}
-
-impl Reader<'_> {
-    fn take(&mut self, event: &Value, gather: &mut Gather<'_, '_>) -> Result<(), Trouble> {
-        match self.api {
-            Api::Chat => chat::take(event, self.asked, gather),
-            Api::Responses => self.events.take(event, self.asked, gather),
-        }
-    }
-
-    /// Data that is not one piece of JSON: several in one event, a word to keep the line alive, or rubbish.
-    fn odd(&mut self, data: &str, gather: &mut Gather<'_, '_>) -> Result<(), Trouble> {
-        for line in data.lines() {
-            let line = line.trim();
-            let line = line.strip_prefix("data:").unwrap_or(line).trim();
-            if !line.starts_with(['{', '[']) {
-                continue;
-            }
-            // A piece that is lost could be a piece of code: rather the whole answer again.
-            let Ok(event) = serde_json::from_str::<Value>(line) else {
-                return Err(Trouble::again(format!("sent a piece that is no JSON: {}", trouble::line(line, 60)), "look at its log"));
-            };
-            self.take(&event, gather)?;
-        }
-        Ok(())
-    }
-
-    /// An answer in one piece, from a server that does not stream.
-    fn whole(&mut self, body: &str, gather: &mut Gather<'_, '_>) -> Result<(), Trouble> {
-        match serde_json::from_str::<Value>(body) {
-            Ok(answer) => {
-                self.take(&answer, gather)?;
-                let known = gather.finish.is_some() || !gather.is_silent();
-                if known {
-                    Ok(())
-                } else {
-                    Err(Trouble::again(format!("answered something else: {}", trouble::words(body)), "check base_url and api"))
-                }
-            }
-            Err(_) => Err(Trouble::again(format!("answered what is no JSON: {}", trouble::words(body)), "check base_url and api")),
         }
     }
 }

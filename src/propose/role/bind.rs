@@ -12,10 +12,11 @@ use std::collections::BTreeSet;
 const SHORTEST_STEM: usize = 3;
 
 impl Role {
-    /// What decisions need to know of the role on this task: the parts that the task has, in its own words; the role's words for
-    /// them where the task names none.
+    /// What decisions need to know of the role on this task: the parts that the task has, in its own words. Where the task names
+    /// none, the role's first word stands for all of them: its words are one part then, and each of them as a part of its own
+    /// would be asked about once before anything is learned.
     pub fn settings(&self, task: &Task) -> RoleSettings {
-        let surfaces = if surfaces_of(task).is_empty() { self.surfaces.clone() } else { self.bound(task) };
+        let surfaces = if surfaces_of(task).is_empty() { self.surfaces.iter().take(1).cloned().collect() } else { self.bound(task) };
         RoleSettings { name: self.name.clone(), surfaces, operators: self.operators.clone() }
     }
 

@@ -168,6 +168,7 @@ fn session<'a>(llm: &'a dyn Llm, tokens: u64, lost: &'a (dyn Fn(Spend) + Send + 
         surface: Some("optimizer".into()),
         why: "first".into(),
         idea: None,
+        adapts: None,
     };
     let role = role::embedded().into_iter().find(|r| r.name == "generalist").unwrap();
     Session {
@@ -277,9 +278,9 @@ fn what_it_may_cost_is_told_and_kept() {
 #[test]
 fn a_dead_server_is_its_fault_and_not_the_ideas() {
     let held = hold(vec![fault(FaultKind::Server)], PLENTY, None);
-    assert_eq!(held.ended, Ended::Nothing { why: "the server is away".into(), fault: true });
+    assert_eq!(held.ended, Ended::Nothing { why: "the server is away".into(), end: End::Server });
     let held = hold(vec![fault(FaultKind::Answer)], PLENTY, None);
-    assert_eq!(held.ended, Ended::Nothing { why: "the server is away".into(), fault: false });
+    assert_eq!(held.ended, Ended::Nothing { why: "the server is away".into(), end: End::Unfinished });
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub(super) fn noise(hands: &Hands<'_>) -> Result<String, String> {
             if let Some(least) = settings.min_effect {
                 lines.push(format!("differences below {} do not matter for this task", number::short(least)));
             }
-            let scores = study.baseline().map(|t| t.scores()).unwrap_or_default();
+            let scores = study.reference().map(|t| t.scores()).unwrap_or_default();
             let scores: Vec<String> = scores.iter().take(12).map(|s| number::short(*s)).collect();
             if !scores.is_empty() {
                 lines.push(format!("scores of the baseline's runs: {}", scores.join(", ")));
