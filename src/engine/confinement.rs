@@ -1,7 +1,8 @@
 //! What the runs of a study are kept from on this machine, and what each of them may see.
 
+use super::{abandoned, short_tmp};
 use crate::model::{Failure, Label, Tier};
-use crate::run::sandbox::{self, Sandbox, probe::Way, python::Python};
+use crate::run::sandbox::{self, Sandbox, Users, probe::Way, python::Python};
 use crate::run::{Spec, interpreter, slots};
 use crate::task::Task;
 use std::{
@@ -16,16 +17,23 @@ use std::{
 const SHARED_MEMORY: u64 = 4 << 30;
 
 /// Where everybody can get, and what lies there stays over a restart.
-const OPEN: &str = "/var/tmp";
+pub const OPEN: &str = "/var/tmp";
 
 /// How runs are contained, as it was tried when the engine started.
 pub struct Confinement {
     way: Way,
-    /// Where the slots lie: names the users.
+    /// Where the slots lie: what users are lent to, beside the place.
     slots: PathBuf,
-    lock_dir: PathBuf,
+    /// Whether the users are given back in the end, for slots that go then.
+    for_now: bool,
+    /// The list of users; none where runs have none of their own.
+    users: Option<Users>,
+    /// What was lent so far.
+    lent: Mutex<BTreeMap<String, u32>>,
     /// Nothing above these is granted with a library: the study, the user's home, the repository's files of the evaluator.
     shut: Vec<PathBuf>,
+    /// What is covered, by what is granted.
+    masked: Mutex<BTreeMap<Vec<PathBuf>, Option<Vec<PathBuf>>>>,
     /// Interpreters that were asked.
     known: Mutex<BTreeMap<PathBuf, Option<Python>>>,
 }
@@ -77,16 +85,24 @@ pub struct Granted {
 
 impl Confinement {
     /// Of the study in `study` with slots in `slots`, contained in this way. Nothing above `shut` is granted with a library.
-    pub fn new(way: Way, study: &Path, slots: &Path, lock_dir: &Path, shut: impl IntoIterator<Item = PathBuf>) -> Self {
+    ///
+    /// Errors: runs are to have users of their own, and the list of those cannot be had, or not be trusted.
+    pub fn new(way: Way, study: &Path, slots: &Path, shut: impl IntoIterator<Item = PathBuf>) -> std::io::Result<Self> {
         let study = study.canonicalize().unwrap_or_else(|_| study.to_owned());
         let slots = slots.canonicalize().unwrap_or_else(|_| slots.to_owned());
+        let users = way.own_user.then(Users::ours).transpose()?;
+        let for_now = slots != study;
         let shut = std::iter::once(study).chain(shut).collect();
-        Self { way, slots, lock_dir: lock_dir.to_owned(), shut, known: Mutex::new(BTreeMap::new()) }
+        Ok(Self { way, slots, for_now, users, lent: Mutex::default(), shut, masked: Mutex::default(), known: Mutex::default() })
     }
 
     /// Where the slots of a study lie if the users of its runs cannot get to its directory; `work` becomes a link to there.
     /// None where they can, or see it in namespaces of their own.
     pub fn settle(&self, work: &Path) -> std::io::Result<Option<PathBuf>> {
+        if self.way.own_user {
+            abandoned::clear(Path::new(OPEN));
+        }
+        short_tmp::clear(Path::new(short_tmp::COMMON));
         let closed = matches!(self.way, Way { tier: Tier::B | Tier::D, own_user: true });
         let above = work.parent().unwrap_or(work);
         if !closed || sandbox::unreachable(above).is_none() {
@@ -97,6 +113,7 @@ impl Confinement {
         for dir in [&open, &open.join("work")] {
             make_own(dir)?;
         }
+        abandoned::mark(&open, &above)?;
         if work.read_link().ok().as_deref() != Some(&open.join("work")) {
             if work.symlink_metadata().is_ok_and(|m| m.is_dir()) {
                 std::fs::remove_dir_all(work)?;
@@ -113,6 +130,13 @@ impl Confinement {
         self.way.tier
     }
 
+    /// Has the kernel make ready for a run that starts in a moment, beside what the caller does meanwhile.
+    pub fn expect_run(&self) {
+        if self.way.tier != Tier::E {
+            std::thread::spawn(sandbox::expect_group);
+        }
+    }
+
     /// The user that a command runs as; none for the engine's own.
     pub fn user(&self, who: Who) -> Option<u32> {
         // Another user is of no use to who must read what is closed to it: the evaluator, within the study's own directory.
@@ -121,7 +145,22 @@ impl Confinement {
             Tier::B => who.runs_code() || sandbox::can_reach(),
             _ => who.runs_code(),
         };
-        (self.way.own_user && of_use).then(|| sandbox::user_of(&self.slots, &who.name()))
+        of_use.then(|| self.lend(&who.name())).flatten()
+    }
+
+    fn lend(&self, place: &str) -> Option<u32> {
+        let users = self.users.as_ref()?;
+        let mut lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(user) = lent.get(place) {
+            return Some(*user);
+        }
+        let user = users.lend(&self.slots, place).unwrap_or_else(|error| {
+            // Never root instead: the one that its name points to, as if nobody else had it.
+            super::log::line(&format!("no user can be lent to {place}: {error}"));
+            sandbox::user_without_list(&self.slots, place)
+        });
+        lent.insert(place.to_owned(), user);
+        Some(user)
     }
 
     /// The interpreter that a program of this name on this path is, and where it lies; asked once.
@@ -132,6 +171,7 @@ impl Confinement {
 
     /// Puts a command into its sandbox: what it may see follows from its directory, its interpreter and what is granted.
     pub fn contain(&self, spec: &mut Spec, who: Who, granted: Granted, task: &Task, setup: Option<&Path>) {
+        let temporary = self.shorten_tmp(spec, who, &granted);
         if self.way.tier == Tier::E || (self.way.tier == Tier::D && !who.runs_code()) {
             return;
         }
@@ -167,20 +207,65 @@ impl Confinement {
             let closed = |p: &PathBuf| if self.way.tier == Tier::A { sandbox::closed(p) } else { sandbox::unreachable(p).is_some() };
             read.iter().chain(&granted.write).any(closed)
         };
-        if let Some(user) = user {
-            spec.locks.push(self.lock_dir.join(format!("trialdeck-user-{user}.lock")));
+        let mut masked = if reach { self.masked(read.iter().chain(&granted.write).cloned().collect()) } else { Some(Vec::new()) };
+        if let (Who::Proposer(_), Some(masked)) = (who, &mut masked) {
+            // A coding agent's own directory is granted for the sake of what it holds.
+            masked.retain(|mask| !granted.read.iter().any(|path| mask.starts_with(path)));
+        }
+        // Better an interpreter that is not found than keys that are.
+        let reach = reach && masked.is_some();
+        if let (Some(user), Some(users)) = (user, &self.users) {
+            spec.locks.push(users.lock(user));
         }
         spec.sandbox = Some(Sandbox {
             tier: self.way.tier,
             user,
             reach,
+            masked: masked.unwrap_or_default(),
             read,
             write: granted.write,
+            temporary,
             devices: slots::devices(&granted.gpus),
             network: granted.network || (task.sandbox.network && matches!(who, Who::Run(_) | Who::Tryout)),
             processes: sandbox::processes(std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1))),
             shared_memory_bytes: task.budget.memory_bytes.unwrap_or(SHARED_MEMORY),
         });
+    }
+
+    /// Gives a command a short way to its directory for temporary files, where that is its own and deep: a link, within the
+    /// sandbox in tier A; returns what that one leads to.
+    fn shorten_tmp(&self, spec: &mut Spec, who: Who, granted: &Granted) -> Option<PathBuf> {
+        let deep = spec.env.get("TMPDIR").filter(|path| short_tmp::is_long(path)).map(PathBuf::from)?;
+        let own = deep.starts_with(&spec.cwd) || granted.write.iter().any(|dir| deep.starts_with(dir));
+        if !own {
+            return None;
+        }
+        if self.way.tier == Tier::A {
+            spec.env.insert("TMPDIR".into(), sandbox::TEMPORARY.into());
+            return Some(deep);
+        }
+        match short_tmp::link(Path::new(short_tmp::COMMON), &self.slots, &who.name(), &deep) {
+            Ok(link) => {
+                spec.env.insert("TMPDIR".into(), link.to_string_lossy().into_owned());
+            }
+            Err(error) => super::log::line(&format!("temporary files keep their long path: {error}")),
+        }
+        None
+    }
+
+    /// What stays out of sight of a command that may look through directories of others; looked for once.
+    fn masked(&self, granted: Vec<PathBuf>) -> Option<Vec<PathBuf>> {
+        let mut masked = self.masked.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = masked.entry(granted).or_insert_with_key(|granted| {
+            let found = sandbox::masks(granted);
+            if found.is_none() {
+                super::log::line(
+                    "runs may not look through directories of others: there is too much in what is granted to look for keys in it",
+                );
+            }
+            found
+        });
+        found.clone()
     }
 
     /// Why a command could not work in its sandbox, with the mend: its user cannot get at what it must read.
@@ -202,6 +287,15 @@ impl Confinement {
                 at.display()
             ),
         ))
+    }
+}
+
+impl Drop for Confinement {
+    fn drop(&mut self) {
+        let lent = self.lent.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for user in std::mem::take(lent).into_values().filter(|_| self.for_now) {
+            self.users.iter().for_each(|users| users.give_back(user));
+        }
     }
 }
 

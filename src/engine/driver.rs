@@ -3,6 +3,7 @@
 //! One task owns the journal and is alone in changing the study. Effects run beside it and report back; a restart after a
 //! crash is the same call, for every effect first looks whether it was done already.
 
+use super::aloud::Aloud;
 use super::clock::now;
 use super::effects::{self, Report};
 use super::handle::{Handle, Wish};
@@ -76,7 +77,7 @@ impl Driver {
             study: Arc::new(RwLock::new(study)),
             wishes: wish_tx,
             updates: broadcast::channel(UPDATES).0,
-            signals: broadcast::channel(SIGNALS).0,
+            aloud: Aloud::new(SIGNALS),
         };
         Self {
             rig: Arc::new(rig),
@@ -342,7 +343,7 @@ impl Driver {
             } else if !self.cooling.contains_key(&id) && !self.no_room {
                 let (sender, receiver) = watch::channel(kill);
                 let (rig, study) = (Arc::clone(&self.rig), Arc::clone(&self.handle.study));
-                let work = effects::start(rig, study, id, effect, receiver, self.reports.0.clone(), self.handle.signals.clone());
+                let work = effects::start(rig, study, id, effect, receiver, self.reports.0.clone(), self.handle.aloud.clone());
                 let reports = self.reports.0.clone();
                 let task = tokio::spawn(async move {
                     // A panic in one effect must become a fact, not the end of the engine.
@@ -443,7 +444,7 @@ impl Driver {
         match (refused, &input) {
             (None, _) => input,
             (Some(detail), Input::Redrafted { trial, .. }) => Input::NotRedrafted { trial: *trial, revision, detail },
-            (Some(detail), _) => Input::NoDraft { proposal, detail },
+            (Some(detail), _) => Input::NoDraft { proposal, detail, gave_up: false },
         }
     }
 
@@ -544,7 +545,7 @@ impl Driver {
                 return;
             }
         };
-        let _ = self.handle.signals.send(Arc::new(signal));
+        let _ = self.handle.aloud.signals.send(Arc::new(signal));
     }
 
     async fn tick(&mut self) -> Result<(), JournalError> {
@@ -559,8 +560,8 @@ impl Driver {
         if std::mem::take(&mut self.head_due) {
             self.write_head();
         }
-        if self.handle.signals.receiver_count() > 0 {
-            let (rig, signals) = (Arc::clone(&self.rig), self.handle.signals.clone());
+        if self.handle.aloud.signals.receiver_count() > 0 {
+            let (rig, signals) = (Arc::clone(&self.rig), self.handle.aloud.signals.clone());
             let owners = self.read(|s| s.runs_in_flight().map(|(run, _)| run).collect::<Vec<_>>());
             tokio::task::spawn_blocking(move || {
                 if let Some(telemetry) = rig.sample(now(), &owners) {

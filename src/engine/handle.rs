@@ -1,7 +1,8 @@
 //! What the driver shares with the server: the study to read, wishes to send, facts and signals to hear.
 
+use super::aloud::Aloud;
 use crate::model::Study;
-use crate::protocol::{Ack, Command, Signal, Update};
+use crate::protocol::{Ack, Command, Update};
 use std::{
     path::PathBuf,
     sync::{Arc, RwLock},
@@ -27,6 +28,6 @@ pub struct Handle {
     pub wishes: mpsc::Sender<Wish>,
     /// Facts in order, sent after they are durable and `study` has them: who subscribes first and reads the study then misses none.
     pub updates: broadcast::Sender<Arc<Update>>,
-    /// Signals.
-    pub signals: broadcast::Sender<Arc<Signal>>,
+    /// Signals, and what proposers have said so far.
+    pub aloud: Aloud,
 }

@@ -108,7 +108,10 @@ impl Rig {
             spec.env.insert(name.to_owned(), value);
         }
         spec.cwd.clone_from(&dir);
-        let read = inputs(&self.task).filter_map(|i| self.granted_input(&plain(i))).map(|g| g.at.clone()).collect();
+        // What [sandbox] grants is the machine's own, a library say, and no data of the task's: a model needs it to be loaded as much
+        // as to be trained.
+        let libraries = self.grants().iter().filter(|g| g.inside.is_none() && self.task.sandbox.read.contains(&g.path));
+        let read = inputs(&self.task).filter_map(|i| self.granted_input(&plain(i))).chain(libraries).map(|g| g.at.clone()).collect();
         let gpus = self.slots.get(slot as usize).map(|p| p.gpus.clone()).unwrap_or_default();
         let setup = self.setup().map(|s| s.dir);
         let granted = Granted { read, write: vec![dir], gpus, network: false };

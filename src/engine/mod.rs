@@ -1,5 +1,7 @@
 //! The engine of one study: a pure machine that decides, a driver that does what is wanted, a server for its clients.
 
+pub mod abandoned;
+pub mod aloud;
 mod brief;
 mod building;
 pub mod cast;
@@ -23,6 +25,7 @@ pub mod replay;
 pub mod rig;
 mod sameness;
 pub mod server;
+mod short_tmp;
 pub mod study_file;
 pub mod verify;
 mod workbench;

@@ -21,6 +21,8 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    io::{self, Read},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -74,18 +76,34 @@ impl Source {
         for proposal in proposals(&self.manifest.events, |_| true) {
             let name = proposal.to_string();
             let (from, to) = (self.dir.join("proposals").join(&name), into.join("proposals").join(&name));
-            let bodies = (1..).map(|n| from.join(format!("rev-{n}.json"))).take_while(|file| file.is_file());
-            let said = Some(conversation::path(&self.dir, proposal)).filter(|file| file.is_file());
-            for file in bodies.chain(said) {
+            let bodies = (1..).map(|n| (from.join(format!("rev-{n}.json")), LARGEST_DRAFT)).take_while(|(file, _)| is_plain(file));
+            let said = Some((conversation::path(&self.dir, proposal), conversation::LONGEST_FILE)).filter(|(file, _)| is_plain(file));
+            for (file, most) in bodies.chain(said) {
                 fs::create_dir_all(&to)?;
                 if let Some(file_name) = file.file_name() {
-                    fs::copy(&file, to.join(file_name)).map_err(|e| anyhow::anyhow!("{} cannot be copied: {e}", file.display()))?;
+                    copy(&file, &to.join(file_name), most).map_err(|e| anyhow::anyhow!("{} cannot be copied: {e}", file.display()))?;
                 }
             }
         }
         durable::write_json(&into.join("recording.json"), &self.manifest, durable::Keep::Durable)?;
         Ok(())
     }
+}
+
+/// The recorded study may be somebody else's: a link in it leads to files that are none of its own.
+fn is_plain(file: &Path) -> bool {
+    file.symlink_metadata().is_ok_and(|meta| meta.is_file())
+}
+
+/// Copies a plain file of at most so many bytes, and follows no link that took its place.
+fn copy(from: &Path, to: &Path, most: u64) -> io::Result<()> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+    let file = fs::OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(from)?;
+    let meta = file.metadata()?;
+    if !meta.is_file() || meta.len() > most {
+        return Err(io::Error::other(format!("it is no plain file of at most {} MiB", most >> 20)));
+    }
+    io::copy(&mut file.take(most), &mut fs::File::create(to)?).map(drop)
 }
 
 /// What was asked for or handed in by those who are meant.
@@ -140,5 +158,45 @@ impl Recorded {
         }
         let bytes = fs::read(&path).map_err(|e| unread(e.to_string()))?;
         serde_json::from_slice(&bytes).map_err(|e| unread(e.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_that_is_damaged_is_told_apart_from_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path());
+        assert!(Recorded::open(&layout).unwrap().is_none(), "most studies replay none");
+        fs::create_dir_all(layout.recording()).unwrap();
+        let file = layout.recording().join("recording.json");
+        for (text, want) in [(None, "cannot be read"), (Some("{\"study\":\"first\""), "is damaged"), (Some("[1, 2]"), "is damaged")] {
+            if let Some(text) = text {
+                fs::write(&file, text).unwrap();
+            }
+            let why = Recorded::open(&layout).err().unwrap().to_string();
+            assert!(why.contains(want) && why.contains("recording.json"), "{text:?}: {why}");
+        }
+        fs::write(&file, "{\"study\":\"first\",\"events\":[]}").unwrap();
+        assert_eq!(Recorded::open(&layout).unwrap().unwrap().manifest.study, "first");
+    }
+
+    #[test]
+    fn nothing_but_plain_files_of_a_recording_is_copied() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::write(at("plain"), "{}").unwrap();
+        fs::write(at("secret"), "of somebody's").unwrap();
+        std::os::unix::fs::symlink(at("secret"), at("link")).unwrap();
+        fs::File::create(at("endless")).unwrap().set_len(1 << 40).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, at("pipe"), rustix::fs::FileType::Fifo, rustix::fs::Mode::from_raw_mode(0o600), 0).unwrap();
+        assert!(is_plain(&at("plain")) && !is_plain(&at("link")) && !is_plain(&at("pipe")) && !is_plain(&at("gone")));
+        copy(&at("plain"), &at("copy"), 10).unwrap();
+        assert_eq!(fs::read(at("copy")).unwrap(), b"{}");
+        for bad in ["link", "endless", "pipe"] {
+            assert!(copy(&at(bad), &at("other"), 10).is_err() && !at("other").exists(), "{bad}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use super::external::{Program, Seat};
 use super::grants::Grant;
 use super::layout::Layout;
 use crate::evaluate::{self, EvaluateError, Evaluation, Pristine, SelfReport};
-use crate::lineage::{Rules, Slot, Store};
+use crate::lineage::{Record, Rules, Slot, Store};
 use crate::model::{Draft, Failure, KnobValue, Label, Millis, ProposalId, RunId, SlotInfo, Telemetry, redact};
 use crate::review::flags::TaskFacts;
 use crate::run::setup::Built;
@@ -260,15 +260,17 @@ impl Rig {
         }
     }
 
-    /// Makes a slot's directory equal to a tree, with a home, a place for temporary files and the public data.
-    pub fn prepare(&self, slot: u32, tree: &str, run: RunId) -> anyhow::Result<()> {
+    /// Makes a slot's directory equal to a tree, with a home, a place for temporary files and the public data. What is returned
+    /// may be saved while the run goes, and must be before the slot is prepared again.
+    pub fn prepare(&self, slot: u32, tree: &str, run: RunId) -> anyhow::Result<Record> {
         let dir = self.layout.slot(slot);
         let owner = self.confinement.user(Who::Run(slot));
         let slot = Slot::new(&dir).owned_by(owner);
+        self.confinement.expect_run();
         for grant in &self.grants {
             grant.check().map_err(anyhow::Error::msg)?;
         }
-        slot.prepare(&self.store(), tree, &self.task.run.keep)?;
+        let (_, record) = slot.make_equal(&self.store(), tree, &self.task.run.keep)?;
         slot.remove_reserved(OURS)?;
         if !self.grants.is_empty() {
             let taken = super::create::taken(&self.store(), tree, super::create::unseen(&self.task))?;
@@ -285,7 +287,8 @@ impl Rig {
             }
         }
         fs::create_dir_all(self.layout.run(run))?;
-        Ok(())
+        self.confinement.expect_run();
+        Ok(record)
     }
 
     /// The working directory of a slot, by the path that its runs know it by.

@@ -2,17 +2,17 @@
 
 use super::{Shared, look};
 use crate::archive::conversation::Recorder;
+use crate::engine::aloud::Aloud;
 use crate::engine::machine::Input;
 use crate::engine::rig::Rig;
 use crate::engine::workbench::Bench;
 use crate::model::conversation::{Message, Thought};
 use crate::model::{Assignment, Draft, ProposalId, RunId, Study, TrialId, redact};
-use crate::propose::agent::{Ended, Revise, Said, Scene, Session, Workbench};
+use crate::propose::agent::{End, Ended, Revise, Said, Scene, Session, Workbench};
 use crate::propose::digest::{DigestExtra, digest, telling_run};
 use crate::propose::role::Role;
-use crate::protocol::Signal;
 use std::{future::Future, sync::Arc};
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 /// Bytes of a log's end that a digest may draw on.
 const LOG: u32 = 16 << 10;
@@ -23,6 +23,19 @@ pub(super) struct Request {
     /// The revision that it will be.
     pub(super) revision: u32,
     pub(super) scene: Scene,
+}
+
+/// Why nothing came of a request.
+pub(super) struct Nothing {
+    pub(super) why: String,
+    /// The model had no idea worth a run: nothing was at fault.
+    pub(super) gave_up: bool,
+}
+
+impl From<String> for Nothing {
+    fn from(why: String) -> Self {
+        Self { why, gave_up: false }
+    }
 }
 
 /// Ends what the tools of a request are still at, once nobody waits for it.
@@ -40,15 +53,16 @@ pub(super) async fn ask<F: Future<Output = ()>>(
     rig: &Arc<Rig>,
     study: &Shared,
     request: Request,
-    signals: &broadcast::Sender<Arc<Signal>>,
+    aloud: &Aloud,
     tell: impl Fn(Input) -> F,
     lost: impl Fn(Input) + Send + Sync,
-) -> Result<Box<Draft>, String> {
+) -> Result<Box<Draft>, Nothing> {
     let Request { proposal, revision, scene } = request;
     let role = rig.cast.role(&scene.assignment.role)?;
     rig.cast.models.begin(proposal, revision);
     let llm = rig.cast.models.get(&scene.assignment.model, proposal)?;
     let mut recorder = Recorder::begin(rig.layout.root(), proposal, revision).map_err(|e| format!("its record cannot be kept: {e}"))?;
+    let voice = aloud.begin(proposal, revision);
     let (gone, kill) = watch::channel(None);
     let _gone = Gone(gone);
     let bench: Arc<dyn Workbench> = Arc::new(Bench { rig: Arc::clone(rig), study: Arc::clone(study), kill });
@@ -69,7 +83,7 @@ pub(super) async fn ask<F: Future<Output = ()>>(
                 }
             }
             Said::Thought(thought) => {
-                let _ = signals.send(Arc::new(Signal::Thought { proposal, thought: covered(thought) }));
+                voice.say(covered(thought));
             }
             Said::Spent(spend) => drop(spent.send(spend)),
         };
@@ -87,7 +101,7 @@ pub(super) async fn ask<F: Future<Output = ()>>(
     }
     match ended {
         Ended::Submitted(draft) => Ok(draft),
-        Ended::Nothing { why, .. } => Err(why),
+        Ended::Nothing { why, end } => Err(Nothing { why, gave_up: end == End::GaveUp }),
     }
 }
 

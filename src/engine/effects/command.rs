@@ -4,6 +4,7 @@
 
 use super::{Shared, agent, look};
 use crate::archive::conversation::Recorder;
+use crate::engine::aloud::{Aloud, Voice};
 use crate::engine::external::Seat;
 use crate::engine::machine::Input;
 use crate::engine::rig::Rig;
@@ -14,14 +15,12 @@ use crate::model::{Assignment, DiffOptions, Draft, Edit, Failure, Label, Operato
 use crate::propose::agent::{Revise, Scene};
 use crate::propose::digest::digest;
 use crate::propose::external::{self, Brief};
-use crate::protocol::Signal;
 use crate::run::{Executor, Observation, Status, Stream};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::broadcast;
 
 /// How often a program is looked at.
 const LOOK: Duration = Duration::from_millis(40);
@@ -61,13 +60,13 @@ impl Asked {
 }
 
 /// Sees a proposal, or another revision of one, through.
-pub(super) async fn propose(rig: Arc<Rig>, study: Shared, asked: Asked, signals: broadcast::Sender<Arc<Signal>>) -> Input {
+pub(super) async fn propose(rig: Arc<Rig>, study: Shared, asked: Asked, aloud: &Aloud) -> Input {
     let basis = look(&study, |s| s.seq);
-    let drafted = drafted(&rig, &study, &asked, &signals).await;
+    let drafted = drafted(&rig, &study, &asked, aloud).await;
     match (drafted, &asked.revise) {
         (Ok(draft), None) => Input::Drafted { proposal: asked.proposal, draft: Box::new(draft), basis },
         (Ok(draft), Some((trial, revision, _))) => Input::Redrafted { trial: *trial, revision: *revision, draft: Box::new(draft) },
-        (Err(detail), None) => Input::NoDraft { proposal: asked.proposal, detail },
+        (Err(detail), None) => Input::NoDraft { proposal: asked.proposal, detail, gave_up: false },
         (Err(detail), Some((trial, revision, _))) => Input::NotRedrafted { trial: *trial, revision: *revision, detail },
     }
 }
@@ -95,7 +94,7 @@ fn ground(s: &Study, asked: &Asked) -> Result<Ground, String> {
 /// What it is told of the study, as specialists are.
 fn told(rig: &Arc<Rig>, study: &Shared, asked: &Asked) -> String {
     let proposer = asked.proposer.clone();
-    let assignment = Assignment { role: proposer.clone(), model: proposer, surface: None, why: String::new(), idea: None };
+    let assignment = Assignment { role: proposer.clone(), model: proposer, surface: None, why: String::new(), idea: None, adapts: None };
     let mut scene = Scene::new(asked.operator, asked.parents.clone(), assignment, 0);
     if let Some((trial, revision, comment)) = &asked.revise
         && let Ok(draft) = rig.draft(asked.proposal, revision.saturating_sub(1))
@@ -108,7 +107,7 @@ fn told(rig: &Arc<Rig>, study: &Shared, asked: &Asked) -> String {
     look(study, |s| digest(s, &scene, &extra))
 }
 
-async fn drafted(rig: &Arc<Rig>, study: &Shared, asked: &Asked, signals: &broadcast::Sender<Arc<Signal>>) -> Result<Draft, String> {
+async fn drafted(rig: &Arc<Rig>, study: &Shared, asked: &Asked, aloud: &Aloud) -> Result<Draft, String> {
     let name = asked.proposer.strip_prefix("command/").unwrap_or(&asked.proposer);
     let seat = rig.seat(name).ok_or_else(|| format!("this study was made without a program `{name}`"))?;
     let _turn = seat.busy.lock().await;
@@ -136,7 +135,9 @@ async fn drafted(rig: &Arc<Rig>, study: &Shared, asked: &Asked, signals: &broadc
     rig.note_seat(seat, &run_dir).map_err(|e| e.to_string())?;
     let mut ends = Ends { rig: Arc::clone(rig), dir: run_dir.clone(), armed: true };
     rig.start_seat(seat, &run_dir, &spec).map_err(|e| e.to_string())?;
-    let status = observe(rig, &run_dir, asked.proposal, signals).await;
+    let voice = aloud.begin(asked.proposal, asked.revise.as_ref().map_or(1, |(_, revision, _)| *revision));
+    let status = observe(rig, &run_dir, &voice).await;
+    drop(voice);
     ends.armed = false;
     let printed = printed(rig, &run_dir, Stream::Stdout);
     record(rig, asked, &brief, status.as_deref().map_err(String::as_str), &printed);
@@ -207,7 +208,7 @@ impl Drop for Ends {
 }
 
 /// Waits for the end, passing on what is printed.
-async fn observe(rig: &Rig, dir: &Path, proposal: ProposalId, signals: &broadcast::Sender<Arc<Signal>>) -> Result<Box<Status>, String> {
+async fn observe(rig: &Rig, dir: &Path, voice: &Voice) -> Result<Box<Status>, String> {
     let (mut offset, mut looks, mut rest) = (0, 0_u32, Vec::new());
     let mut pass_on = |last: bool| loop {
         let Ok(part) = rig.executor.log(dir, Stream::Stdout, offset, PIECE) else { return };
@@ -216,9 +217,7 @@ async fn observe(rig: &Rig, dir: &Path, proposal: ProposalId, signals: &broadcas
         rest.extend(part.bytes);
         let text = whole_characters(&mut rest, last);
         if !text.is_empty() {
-            let thought = super::agent::covered(Thought::Answer { text });
-            // Nobody looking is no error.
-            let _ = signals.send(Arc::new(Signal::Thought { proposal, thought }));
+            voice.say(agent::covered(Thought::Answer { text }));
         }
         if got < PIECE {
             return;

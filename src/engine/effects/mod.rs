@@ -14,12 +14,12 @@ pub(super) mod run;
 mod setup;
 mod territory;
 
+use super::aloud::Aloud;
 use super::machine::{Effect, EffectId, Input, SetupEnd};
 use super::rig::Rig;
 use crate::model::{Failure, Label, Study};
-use crate::protocol::Signal;
 use std::sync::{Arc, RwLock};
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 /// What an effect has to say.
 pub(super) struct Report {
@@ -47,7 +47,7 @@ pub(super) async fn start(
     effect: Effect,
     kill: watch::Receiver<Option<String>>,
     reports: mpsc::Sender<Report>,
-    signals: broadcast::Sender<Arc<Signal>>,
+    aloud: Aloud,
 ) {
     let started = reports.clone();
     let tell = move |input| {
@@ -61,7 +61,7 @@ pub(super) async fn start(
     let lost = move |input| drop(broken_off.try_send(Report { id, input: Some(input), done: false }));
     let input = match (id, effect) {
         (EffectId::Propose(proposal), Effect::Propose { proposer, parents, operator, .. }) if proposer.starts_with("command/") => {
-            Some(command::propose(rig, study, command::Asked { proposal, proposer, parents, operator, revise: None }, signals).await)
+            Some(command::propose(rig, study, command::Asked { proposal, proposer, parents, operator, revise: None }, &aloud).await)
         }
         (EffectId::Propose(proposal), Effect::Propose { proposer, parents, operator: _, draw, assignment: None }) => {
             Some(blocking(id, move || propose::propose(&rig, &study, proposal, &proposer, &parents, draw)).await)
@@ -70,25 +70,25 @@ pub(super) async fn start(
             let basis = look(&study, |s| s.seq);
             let scene = agent::scene(operator, parents, *assignment, draw);
             let request = agent::Request { proposal, revision: 1, scene };
-            Some(match agent::ask(&rig, &study, request, &signals, tell, lost).await {
+            Some(match agent::ask(&rig, &study, request, &aloud, tell, lost).await {
                 Ok(draft) => Input::Drafted { proposal, draft, basis },
-                Err(detail) => Input::NoDraft { proposal, detail },
+                Err(agent::Nothing { why, gave_up }) => Input::NoDraft { proposal, detail: why, gave_up },
             })
         }
         (EffectId::Rewrite(trial, revision), Effect::Rewrite { proposal, comment }) if by_command(&study, trial) => {
             match command::Asked::again(&study, trial, revision, proposal, comment) {
-                Some(asked) => Some(command::propose(rig, study, asked, signals).await),
+                Some(asked) => Some(command::propose(rig, study, asked, &aloud).await),
                 None => None,
             }
         }
         (EffectId::Rewrite(trial, revision), Effect::Rewrite { proposal, comment }) => {
             let asked = match agent::revised(&rig, &study, trial, proposal, &comment) {
-                Ok(scene) => agent::ask(&rig, &study, agent::Request { proposal, revision, scene }, &signals, tell, lost).await,
-                Err(detail) => Err(detail),
+                Ok(scene) => agent::ask(&rig, &study, agent::Request { proposal, revision, scene }, &aloud, tell, lost).await,
+                Err(why) => Err(why.into()),
             };
             Some(match asked {
                 Ok(draft) => Input::Redrafted { trial, revision, draft },
-                Err(detail) => Input::NotRedrafted { trial, revision, detail },
+                Err(nothing) => Input::NotRedrafted { trial, revision, detail: nothing.why },
             })
         }
         (EffectId::Rebase(trial, _), Effect::Rebase { proposal, revision, parents }) => {
@@ -103,9 +103,9 @@ pub(super) async fn start(
         }
         (EffectId::Evaluate(run), Effect::Evaluate { .. }) => Some(evaluate::evaluate(rig, study, run, kill).await),
         (EffectId::Setup(number), Effect::Setup { repeats, .. }) => {
-            Some(setup::setup(rig, study, setup::Attempt { number, repeats }, kill, signals, tell).await)
+            Some(setup::setup(rig, study, setup::Attempt { number, repeats }, kill, aloud.signals, tell).await)
         }
-        (EffectId::Prepare, _) => Some(setup::prepare(rig, study, kill, signals).await),
+        (EffectId::Prepare, _) => Some(setup::prepare(rig, study, kill, aloud.signals).await),
         (EffectId::Label(trial), _) => Some(blocking(id, move || label::label(&rig, &study, trial)).await),
         (EffectId::Unseal, _) => Some(blocking(id, move || label::unseal(&rig, &study)).await),
         // `wanted` pairs ids and effects; another pair cannot come.
@@ -130,7 +130,7 @@ pub(super) fn broken(id: EffectId) -> Input {
     let detail = "an error inside trialdeck; engine.log has more";
     let failure = || Failure::new(Label::Infrastructure, detail);
     match id {
-        EffectId::Propose(proposal) => Input::NoDraft { proposal, detail: detail.into() },
+        EffectId::Propose(proposal) => Input::NoDraft { proposal, detail: detail.into(), gave_up: false },
         EffectId::Rewrite(trial, revision) => Input::NotRedrafted { trial, revision, detail: detail.into() },
         EffectId::Rebase(trial, revision) => Input::Rebased { trial, revision, parents: Vec::new(), result: Err(detail.into()) },
         EffectId::Check(trial, revision) => Input::Checked { trial, revision, result: Err(failure()) },

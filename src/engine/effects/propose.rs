@@ -14,7 +14,7 @@ pub(super) fn propose(rig: &Rig, study: &Shared, proposal: ProposalId, proposer:
     let basis = look(study, |s| s.seq);
     match drafted(rig, study, proposer, parents, draw) {
         Ok(draft) => Input::Drafted { proposal, draft: Box::new(draft), basis },
-        Err(detail) => Input::NoDraft { proposal, detail },
+        Err(detail) => Input::NoDraft { proposal, detail, gave_up: false },
     }
 }
 

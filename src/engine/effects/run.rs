@@ -3,9 +3,15 @@
 use super::inference;
 use crate::engine::machine::Input;
 use crate::engine::rig::Rig;
+use crate::lineage::Record;
 use crate::model::{Failure, Label, RunId};
 use crate::run::{Executor, Observation, Spec, Status};
-use std::{future::Future, path::Path, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::sync::watch;
 
 /// How often a run is looked at: a status file is read, nothing more.
@@ -64,32 +70,83 @@ async fn see_through<F: Future<Output = ()>>(
     tell: &impl Fn(Input) -> F,
 ) -> Result<Box<Status>, (Failure, f64)> {
     let dir = rig.layout.run(plan.run);
-    let machine = |detail: String| (Failure::new(Label::Infrastructure, detail), 0.0);
-    if matches!(rig.executor.find(&dir), Observation::Absent) {
-        if let Some(why) = kill.borrow().clone() {
-            return Err((Failure::new(Label::Killed, why), 0.0));
-        }
-        let (preparing, slot, tree, run) = (Arc::clone(rig), plan.slot, plan.tree.clone(), plan.run);
-        let adopted = !matches!(rig.executor.find(&rig.preflight_dir(run)), Observation::Absent);
-        if !adopted {
-            let prepared = tokio::task::spawn_blocking(move || preparing.prepare(slot, &tree, run)).await;
-            prepared.map_err(|e| machine(e.to_string())).and_then(|r| r.map_err(|e| machine(e.to_string())))?;
-        }
-        if let Some(spec) = rig.preflight_spec(plan.run, plan.slot, plan.seed) {
-            preflight(rig, plan, &spec, kill).await?;
-        }
-        let spec = rig.run_spec(plan.run, plan.slot, plan.seed);
-        if let Some(fault) = rig.confinement.fault(&spec) {
-            return Err((fault, 0.0));
-        }
-        rig.executor.submit(&dir, &spec).map_err(|e| machine(e.to_string()))?;
-    }
+    let record = if matches!(rig.executor.find(&dir), Observation::Absent) { start(rig, plan, &dir, kill).await? } else { None };
     rig.watch(plan.run, plan.slot);
-    let ended = observe(rig, &dir, kill, Some((plan.run, tell))).await;
-    // The rest of its output is read before its slot is given away.
+    // Not before the command runs: they would take the processor from one another.
+    let unsaved = Unsaved::new(record);
+    let tell_and_save = |input| {
+        unsaved.save();
+        tell(input)
+    };
+    let ended = observe(rig, &dir, kill, Some((plan.run, &tell_and_save))).await;
+    // The rest of its output is read, and its slot's record written, before the slot is given away.
+    unsaved.save();
     let (finishing, run) = (Arc::clone(rig), plan.run);
     let _ = tokio::task::spawn_blocking(move || finishing.watcher.finish(run)).await;
+    unsaved.saved().await;
     ended.map_err(|failure| (failure, 0.0))
+}
+
+/// The record of a slot's files, written beside the run. One that cannot be written costs time and nothing else.
+struct Unsaved {
+    record: Mutex<Option<Record>>,
+    saving: Mutex<Option<tokio::task::JoinHandle<std::io::Result<()>>>>,
+}
+
+impl Unsaved {
+    fn new(record: Option<Record>) -> Self {
+        Self { record: Mutex::new(record), saving: Mutex::new(None) }
+    }
+
+    /// Begins to write it, once.
+    fn save(&self) {
+        let Some(record) = self.record.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        let saving = tokio::task::spawn_blocking(|| record.save());
+        *self.saving.lock().unwrap_or_else(PoisonError::into_inner) = Some(saving);
+    }
+
+    async fn saved(self) {
+        if let Some(saving) = self.saving.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            let _ = saving.await;
+        }
+    }
+}
+
+/// Starts the run on its slot; returns what is to be saved of the slot's files.
+async fn start(
+    rig: &Arc<Rig>,
+    plan: &Plan,
+    dir: &Path,
+    kill: &mut watch::Receiver<Option<String>>,
+) -> Result<Option<Record>, (Failure, f64)> {
+    let machine = |detail: String| (Failure::new(Label::Infrastructure, detail), 0.0);
+    if let Some(why) = kill.borrow().clone() {
+        return Err((Failure::new(Label::Killed, why), 0.0));
+    }
+    let (mut record, mut ready) = (None, None);
+    let run = plan.run;
+    let adopted = !matches!(rig.executor.find(&rig.preflight_dir(run)), Observation::Absent);
+    if !adopted {
+        if rig.task.run.preflight.is_none() {
+            ready = Some(rig.executor.ready(dir).map_err(|e| machine(e.to_string()))?);
+        }
+        let (preparing, slot, tree) = (Arc::clone(rig), plan.slot, plan.tree.clone());
+        let prepared = tokio::task::spawn_blocking(move || preparing.prepare(slot, &tree, run)).await;
+        record = Some(prepared.map_err(|e| machine(e.to_string())).and_then(|r| r.map_err(|e| machine(e.to_string())))?);
+    }
+    if let Some(spec) = rig.preflight_spec(run, plan.slot, plan.seed) {
+        preflight(rig, plan, &spec, kill).await?;
+    }
+    let spec = rig.run_spec(run, plan.slot, plan.seed);
+    if let Some(fault) = rig.confinement.fault(&spec) {
+        return Err((fault, 0.0));
+    }
+    let submitted = match ready {
+        Some(ready) => rig.executor.submit_ready(ready, &spec),
+        None => rig.executor.submit(dir, &spec),
+    };
+    submitted.map_err(|e| machine(e.to_string()))?;
+    Ok(record)
 }
 
 /// Runs the cheap check before the run; its failure is the run's.

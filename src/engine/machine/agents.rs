@@ -1,10 +1,13 @@
-//! Which agent is asked, for what: repairs first, then what the policy and the plateau ladder say, by the kind of agent that
-//! the bandit chooses.
+//! Which agent is asked, for what: repairs first, then what was refused in another form, then what the plateau ladder and the
+//! policy say, by the kind of agent that the bandit chooses.
 
 use super::{budget, reports::cut};
 use crate::model::arms::{self, Arm, Play};
-use crate::model::{Agents, Assignment, Event, Millis, Noise, Operator, PolicyName, ProposalId, RoleSettings, Study, TrialId};
+use crate::model::{
+    Agents, Assignment, Event, Millis, Noise, Operator, PolicyName, Proposal, ProposalId, RoleSettings, Status, Study, TrialId,
+};
 use crate::search::bandit::{self, Candidate, Pick};
+use crate::search::mend::{self, Mend};
 use crate::search::{self, Choice, Repair, plateau, repair};
 
 /// What a study's settings call the agents.
@@ -21,29 +24,55 @@ pub(super) fn is_agent(proposer: &str) -> bool {
     proposer.starts_with("agents/")
 }
 
-/// Whether an agent may be asked now: there are some, money is left, few are at work, and their servers answer.
+/// Whether an agent may be asked now: there are some, they can be told what the baseline scores, money is left, few are at work,
+/// and their servers answer.
 pub(super) fn may_ask(study: &Study, now: Millis) -> bool {
     let at_work = study.asked.iter().filter_map(|id| study.proposals.get(id)).filter(|p| p.assignment.is_some()).count();
     let faults = study.faults;
     // While nothing is known of the servers or of the cost, one at a time finds out.
     let callers = if faults.in_a_row > 0 || budget::unknown(study) { 1 } else { CALLERS };
     let waited = faults.in_a_row == 0 || now.seconds_since(faults.last) >= faults.wait_secs();
-    at_work < callers && waited && !budget::spent(study) && kinds(study, None).next().is_some()
+    at_work < callers && waited && measured(study) && !budget::spent(study) && kinds(study, None).next().is_some()
 }
 
-/// The request to the agent whose turn it is; none when no role can be asked for what is wanted.
+/// Whether a first run of the baseline has a score, or all have failed: what one proposes without a score and without its seconds is a guess.
+fn measured(study: &Study) -> bool {
+    study.baseline().is_some_and(|b| b.status == Status::Done || b.live_runs().any(|r| r.score.is_some()))
+}
+
+/// The request to the agent whose turn it is; none when no role can be asked for what is wanted, or all of them have given up
+/// on what is known.
 pub(super) fn ask(study: &Study, decision: u64) -> Option<Event> {
-    let (choice, wanted_for) = choice(study, decision)?;
+    let tired = tired(study);
+    wishes(study, decision).into_iter().find_map(|wish| request(study, decision, wish, &tired))
+}
+
+/// What somebody is to be asked for.
+struct Wish {
+    choice: Choice,
+    /// What speaks for a repair, an adaptation or a detour.
+    why: Option<String>,
+    /// The refused proposal whose idea is to come in another form.
+    adapts: Option<TrialId>,
+}
+
+/// The request to whoever is asked for this.
+fn request(study: &Study, decision: u64, wish: Wish, tired: &Tired) -> Option<Event> {
+    let Wish { choice, why, adapts } = wish;
     let mut candidates = candidates(study, Some(choice.operator));
-    let mut why = wanted_for.unwrap_or_default();
+    let mut why = why.unwrap_or_default();
     let plays: Vec<Play> = arms::plays(study).collect();
-    if choice.operator == Operator::Debug {
+    if let Some(refused) = adapts {
+        candidates = authors(study, refused);
+    } else if choice.operator == Operator::Debug {
+        candidates.retain(|c| !tired.of_repair(&c.arm, &choice.parents));
         candidates = menders(study, candidates, choice.parents.first().copied());
     } else {
         if candidates.is_empty() {
             // A policy that drafts, and roles that only improve: they begin anew as well.
             candidates = self::candidates(study, Some(Operator::Improve));
         }
+        candidates.retain(|c| !tired.of_ideas(&c.arm));
         let flat = plateau::flat(study);
         if plateau::rung(flat) >= plateau::Rung::Switch
             && let Some(surface) = bandit::least_used(&candidates, &plays).map(|s| s.map(str::to_owned))
@@ -54,32 +83,79 @@ pub(super) fn ask(study: &Study, decision: u64) -> Option<Event> {
     }
     let pick = pick(study, &candidates, &plays, decision)?;
     let why = if why.trim().is_empty() { pick.why } else { format!("{}; {}", why.trim(), pick.why) };
-    Some(asked(study, decision, &choice, pick.arm, why, None))
+    Some(asked(study, decision, &choice, Assigned { arm: pick.arm, why, idea: None, adapts }))
+}
+
+/// Kinds of agents that had no idea worth a run, knowing all that is known now.
+struct Tired<'a>(Vec<&'a Proposal>);
+
+fn tired(study: &Study) -> Tired<'_> {
+    // Requests are numbered in the order in which they were asked, and what is known only grows.
+    let now = study.proposals.values().rev().take_while(|p| p.news >= study.news);
+    Tired(now.filter(|p| p.gave_up && p.requested).collect())
+}
+
+impl Tired<'_> {
+    fn any(&self, arm: &Arm, so: impl Fn(&Proposal, &Assignment) -> bool) -> bool {
+        let same = |a: &Assignment| a.role == arm.role && a.model == arm.model;
+        self.0.iter().any(|p| p.assignment.as_deref().is_some_and(|a| same(a) && so(p, a)))
+    }
+
+    fn of_ideas(&self, arm: &Arm) -> bool {
+        self.any(arm, |p, a| p.operator != Operator::Debug && a.adapts.is_none() && a.surface == arm.surface)
+    }
+
+    /// That one cannot be mended says nothing of the next.
+    fn of_repair(&self, arm: &Arm, parents: &[TrialId]) -> bool {
+        self.any(arm, |p, a| p.operator == Operator::Debug && a.adapts.is_none() && p.parents == parents)
+    }
+}
+
+/// Why agents who alone propose cannot go on: each that can be asked has given up on what is known, and nothing is under way
+/// that would tell them more. A score, a decision or a word of the researcher's makes all of them askable again.
+pub(super) fn given_up(study: &Study) -> Option<String> {
+    let last = study.proposals.values().rev().take_while(|p| p.news >= study.news).find(|p| p.gave_up && p.requested)?;
+    let under_way = || study.open.iter().filter_map(|id| study.trial(*id)).any(|t| !t.status.is_final() || t.replicates_wanted > 0);
+    let over = study.asked.is_empty()
+        && study.settings.proposers.iter().all(|p| p == NAME || p == "researcher")
+        && !under_way()
+        && ask(study, study.decisions).is_none();
+    over.then(|| last.failed.clone().unwrap_or_default())
 }
 
 fn separated(text: String) -> String {
     if text.is_empty() { text } else { format!("{text};") }
 }
 
-/// The node to build on and the operator, with what speaks for a repair or a detour.
-fn choice(study: &Study, decision: u64) -> Option<(Choice, Option<String>)> {
+/// The nodes to build on and the operators, the most wanted first: repairs, adaptations, detours, what the policy says. Where nobody
+/// can be asked for one, the next is asked for.
+fn wishes(study: &Study, decision: u64) -> Vec<Wish> {
     let able = |operator: Operator| kinds(study, Some(operator)).next().is_some();
     let mends = able(Operator::Debug);
-    if mends
-        && study.settings.policy == PolicyName::Hillclimb
-        && let Some(choice) = repair::next(study)
-    {
-        let why = choice.why.clone();
-        return Some((choice, Some(why)));
+    let told = |choice: Choice, adapts| Wish { why: Some(choice.why.clone()), choice, adapts };
+    // What builds on a baseline that does not run would not run either.
+    if let Some(state) = mend::baseline(study) {
+        return if let Mend::Due(choice) = state { vec![told(choice, None)] } else { Vec::new() };
     }
-    if let Some(choice) = plateau::detour(study, able) {
-        let why = choice.why.clone();
-        return Some((choice, Some(why)));
-    }
+    let repair = if mends && study.settings.policy == PolicyName::Hillclimb { repair::next(study) } else { None };
+    let adapt = repair::adapt(study).map(|adapt| told(adapt.choice, Some(adapt.refused)));
+    let detour = plateau::detour(study, able).map(|choice| told(choice, None));
     let number = search::draw(study.settings.seed, decision, search::draw::stream::POLICY);
-    let choice = search::choose(study, study.settings.policy, if mends { Repair::Able } else { Repair::Unable }, number);
-    let why = (choice.operator == Operator::Debug).then(|| choice.why.clone());
-    Some((choice, why))
+    let policy = |repair| search::choose(study, study.settings.policy, repair, number);
+    let mending = mends.then(|| policy(Repair::Able)).filter(|choice| choice.operator == Operator::Debug);
+    let special = [repair.map(|choice| told(choice, None)), adapt, detour, mending.map(|choice| told(choice, None))];
+    special.into_iter().flatten().chain([Wish { choice: policy(Repair::Unable), why: None, adapts: None }]).collect()
+}
+
+/// Who is asked for a refused idea in another form: the role whose idea it is, on the same part of the recipe.
+fn authors(study: &Study, refused: TrialId) -> Vec<Candidate> {
+    let whose = study.trial(refused).and_then(|t| study.proposals.get(&t.proposal?)?.assignment.as_deref());
+    let mut list = candidates(study, None);
+    list.retain(|c| whose.is_some_and(|a| a.role == c.arm.role));
+    for candidate in &mut list {
+        candidate.arm.surface = whose.and_then(|a| a.surface.clone());
+    }
+    once_each(list)
 }
 
 /// Who mends a node: those who do nothing else, else the roles of its part of the recipe, else all that can.
@@ -159,7 +235,8 @@ pub(super) fn pitched(study: &Study, text: String, parent: Option<TrialId>, to: 
     let pick = pick(study, &kinds, &plays, study.decisions)
         .ok_or_else(|| format!("no model speaks for {}, or it was turned off with `ctl favour`", role.name))?;
     let choice = Choice { parents: vec![parent], operator, why: String::new() };
-    let event = asked(study, study.decisions, &choice, pick.arm, "the researcher's idea".into(), Some(text));
+    let assigned = Assigned { arm: pick.arm, why: "the researcher's idea".into(), idea: Some(text), adapts: None };
+    let event = asked(study, study.decisions, &choice, assigned);
     Ok((event, study.next_proposal()))
 }
 
@@ -173,13 +250,23 @@ pub(super) fn role<'a>(study: &'a Study, name: &str) -> Result<&'a RoleSettings,
     })
 }
 
-fn asked(study: &Study, decision: u64, choice: &Choice, arm: Arm, why: String, idea: Option<String>) -> Event {
+/// Who is asked, and for what beside the choice.
+struct Assigned {
+    arm: Arm,
+    why: String,
+    idea: Option<String>,
+    adapts: Option<TrialId>,
+}
+
+fn asked(study: &Study, decision: u64, choice: &Choice, assigned: Assigned) -> Event {
+    let Assigned { arm, why, idea, adapts } = assigned;
+    let why = cut(&why, WHY);
     Event::ProposalAsked {
         proposal: study.next_proposal(),
         proposer: format!("{NAME}/{}", arm.role),
         parents: choice.parents.clone(),
         operator: choice.operator,
         decision,
-        assignment: Some(Box::new(Assignment { role: arm.role, model: arm.model, surface: arm.surface, why: cut(&why, WHY), idea })),
+        assignment: Some(Box::new(Assignment { role: arm.role, model: arm.model, surface: arm.surface, why, idea, adapts })),
     }
 }

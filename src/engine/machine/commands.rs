@@ -74,6 +74,8 @@ pub(super) fn take(study: &Study, command: Command, now: Millis) -> Taken {
                 requested: false,
                 trial: None,
                 failed: None,
+                gave_up: false,
+                news: study.news,
                 assignment: None,
                 spend: Default::default(),
             };

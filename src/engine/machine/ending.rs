@@ -1,9 +1,9 @@
 //! Where a study ends: limits, target, nothing left to try, a person's wish; and the fresh runs that its headline rests on.
 
-use super::agents::NAME;
+use super::agents::{self, NAME};
 use super::budget;
 use super::schedule::live_runs;
-use crate::model::{Best, Caution, EndReason, Event, Millis, Noise, RunKind, Status, Study, StudyState, Trial, TrialId};
+use crate::model::{Best, Caution, EndReason, Event, Millis, Noise, Quiet, RunKind, Status, Study, StudyState, Trial, TrialId, arms};
 use crate::search::plateau::{self, Rung};
 
 /// Proposals in a row that start nothing, after which the study is exhausted.
@@ -21,7 +21,9 @@ pub(super) fn limits(study: &Study, now: Millis) -> Vec<Event> {
         EndReason::Time
     } else if reached_target(study).is_some() {
         EndReason::Target
-    } else if (study.fruitless >= FRUITLESS || nothing_helps(study)) && study.state == StudyState::Running {
+    } else if (study.fruitless >= FRUITLESS || nothing_helps(study) || agents::given_up(study).is_some())
+        && study.state == StudyState::Running
+    {
         EndReason::Exhausted
     } else {
         return Vec::new();
@@ -40,6 +42,9 @@ pub(super) fn cautions(study: &Study) -> Vec<Event> {
             plateau::SWITCH
         );
         return vec![Event::Cautioned { about: Caution::Flat, text }];
+    }
+    if study.stopping.is_none() && by_agents(study) && !study.cautions.contains(&Caution::TurnedOff) && arms::all_off(study) {
+        return vec![Event::Cautioned { about: Caution::TurnedOff, text: Quiet::TurnedOff.told().into() }];
     }
     budget::cautions(study)
 }
@@ -97,7 +102,7 @@ fn provisional(study: &Study) -> Option<TrialId> {
     if !matches!(study.noise, Noise::Measured { .. } | Noise::Given { .. }) {
         return None;
     }
-    let trial: &Trial = study.trial(study.incumbent).filter(|t| t.id != TrialId::BASELINE && !t.verified)?;
+    let trial: &Trial = study.trial(study.incumbent).filter(|t| t.id != study.reference_id() && !t.verified)?;
     let certified = live_runs(trial).iter().filter(|r| r.kind == RunKind::Certify).count() as u32;
     (certified < CERTIFY_RUNS).then_some(trial.id)
 }
@@ -110,6 +115,14 @@ fn over(reason: EndReason, detail: Option<String>) -> Vec<Event> {
 fn last_refusal(study: &Study) -> Option<String> {
     if study.reason != Some(EndReason::Exhausted) {
         return None;
+    }
+    if study.fruitless < FRUITLESS
+        && let Some(why) = agents::given_up(study)
+    {
+        return Some(format!(
+            "every agent has given up on what is known, and nothing is under way; the last: {why}. Tell them more with `trialdeck ctl \
+             STUDY steer TEXT` after `trialdeck resume STUDY --trials +20`"
+        ));
     }
     if study.fruitless < FRUITLESS {
         let flat = plateau::flat(study);

@@ -2,6 +2,7 @@
 //! come from `decide`.
 
 use super::commands::is_kept;
+use super::mend;
 use super::schedule::{baseline_runs, live_runs, may_start, retried, wants_retry};
 use crate::decide::{self, Arm, Candidate, Certificate, Rule, Screen};
 use crate::model::{Best, Comparison, Event, Failure, Label, NoisePlan, Run, RunKind, RunPhase, Status, Study, Trial, TrialId, Verdict};
@@ -12,11 +13,18 @@ pub(super) fn settle(study: &Study) -> Vec<Event> {
     if !noise.is_empty() {
         return noise;
     }
-    if study.baseline().is_some_and(|b| b.status != Status::Done || b.failure.is_some()) {
+    if study.baseline().is_some_and(|b| b.status != Status::Done || (b.failure.is_some() && study.reference.is_none())) {
         return baseline(study);
     }
-    let verdict = study.open.iter().filter_map(|id| study.trial(*id)).map(|t| trial(study, t)).find(|events| !events.is_empty());
+    if let Some(caution) = mend::unknown_noise(study) {
+        return vec![caution];
+    }
+    let verdict = verdict(study);
     verdict.unwrap_or_else(|| if told_here(study) { measured_here(study).into_iter().collect() } else { headline(study) })
+}
+
+fn verdict(study: &Study) -> Option<Vec<Event>> {
+    study.open.iter().filter_map(|id| study.trial(*id)).map(|t| trial(study, t)).find(|events| !events.is_empty())
 }
 
 /// Whether the best trial is an imported one, whose headline waits for runs here.
@@ -27,7 +35,7 @@ fn told_here(study: &Study) -> bool {
 /// The headline of an imported best, told anew once its code and the baseline's have run here.
 fn measured_here(study: &Study) -> Option<Event> {
     study.imported.as_ref()?;
-    let (best, baseline) = (study.best.as_ref()?, study.baseline()?);
+    let (best, baseline) = (study.best.as_ref()?, study.reference()?);
     let trial = study.trial(best.trial).filter(|t| t.imported.is_some() && !t.own_scores().is_empty())?;
     let waits = |t: &Trial| t.replicates_wanted > 0 || t.in_flight();
     let score = trial.score.filter(|_| !waits(trial) && !waits(baseline))?;
@@ -65,34 +73,36 @@ fn baseline(study: &Study) -> Vec<Event> {
         return Vec::new();
     }
     if baseline.score.is_some() {
-        let mut events = vec![Event::BaselineDone { failure: None }];
-        if let crate::model::Noise::Unknown { seed_without_effect } = study.noise {
-            let why = if seed_without_effect {
-                "the seed has no effect: all baseline scores are equal"
-            } else {
-                "too few baseline runs gave a score"
-            };
-            let mend = match study.settings.min_effect {
-                Some(effect) => format!("a gain counts from min_effect = {}, and nothing is verified", crate::model::number::short(effect)),
-                None => "set [task] min_effect (or a seed that matters): until then no gain can be told from noise".to_owned(),
-            };
-            events.push(Event::Noted { warning: true, text: format!("the noise is unknown: {why}; {mend}") });
-        }
-        return events;
+        let noted = unknown_noise(study).map(|text| Event::Noted { warning: true, text });
+        return std::iter::once(Event::BaselineDone { failure: None }).chain(noted).collect();
     }
     let last = baseline.runs.iter().rev().find_map(|r| r.failure.clone());
     if baseline.status != Status::Done && last.is_some() {
         return vec![Event::BaselineDone { failure: last }];
     }
-    let detail = last.map_or_else(
-        || "no baseline run gave a score".to_owned(),
-        |f| format!("every baseline run failed, last with {}: {}", f.label.word(), f.detail),
-    );
-    vec![Event::StateChanged {
-        state: crate::model::StudyState::Failed,
-        reason: Some(crate::model::EndReason::Baseline),
-        detail: Some(detail),
-    }]
+    if let Some(repaired) = verdict(study) {
+        return repaired;
+    }
+    match mend::settle(study, last.as_ref()) {
+        Ok(events) => events,
+        Err(detail) => vec![Event::StateChanged {
+            state: crate::model::StudyState::Failed,
+            reason: Some(crate::model::EndReason::Baseline),
+            detail: Some(detail),
+        }],
+    }
+}
+
+/// Why no gain can be told from noise, and what to do about it; none where the noise is known.
+pub(super) fn unknown_noise(study: &Study) -> Option<String> {
+    let crate::model::Noise::Unknown { seed_without_effect } = study.noise else { return None };
+    let why =
+        if seed_without_effect { "the seed has no effect: all baseline scores are equal" } else { "too few baseline runs gave a score" };
+    let mend = match study.settings.min_effect {
+        Some(effect) => format!("a gain counts from min_effect = {}, and nothing is verified", crate::model::number::short(effect)),
+        None => "set [task] min_effect (or a seed that matters): until then no gain can be told from noise".to_owned(),
+    };
+    Some(format!("the noise is unknown: {why}; {mend}"))
 }
 
 /// The failure that decides a trial: of a run of the given kinds that is not going to be repeated.
@@ -134,6 +144,10 @@ fn trial(study: &Study, trial: &Trial) -> Vec<Event> {
     if incumbent.imported.is_some() && (incumbent.replicates_wanted > 0 || incumbent.in_flight()) {
         return Vec::new();
     }
+    // So is what the reference is measured by.
+    if mend::measuring(study) {
+        return Vec::new();
+    }
     if trial.status == Status::Done {
         return again(study, trial);
     }
@@ -142,6 +156,9 @@ fn trial(study: &Study, trial: &Trial) -> Vec<Event> {
     }
     if valid(trial, RunKind::Screen) < per_score {
         return Vec::new();
+    }
+    if study.baseline().is_some_and(|b| b.failure.is_some()) && study.reference.is_none() {
+        return mend::mended(study, trial);
     }
     let (screen, fresh) = told_apart(trial);
     let theirs = scores_of(incumbent);
@@ -223,7 +240,7 @@ fn judged(trial: &Trial, verdict: Verdict, verified: bool, comparison: Option<Bo
 
 /// The headline anew, once later runs of the baseline or of the best, or a better estimate of the noise, change its numbers.
 fn headline(study: &Study) -> Vec<Event> {
-    let (Some(known), Some(baseline)) = (&study.best, study.baseline()) else { return Vec::new() };
+    let (Some(known), Some(baseline)) = (&study.best, study.reference()) else { return Vec::new() };
     let Some(trial) = study.trial(known.trial) else { return Vec::new() };
     let awaited = |t: &Trial| t.in_flight() || (t.replicates_wanted > 0 && may_start(study));
     if awaited(trial) || awaited(baseline) {
@@ -263,18 +280,18 @@ fn with_best(study: &Study, trial: &Trial, verdict: Event, moves: bool, verified
     events
 }
 
-/// The search falls back to the nearest kept ancestor, else to the best other keep, else to the baseline.
+/// The search falls back to the nearest kept ancestor, else to the best other keep, else to the baseline, or what stands in for it.
 fn rolled_back(study: &Study, trial: &Trial, verdict: Event) -> Vec<Event> {
     let mut events = vec![verdict];
     if study.incumbent == trial.id {
         let mut ancestor = trial.parents.first().copied();
         while let Some(parent) = ancestor.and_then(|id| study.trial(id)) {
-            if is_kept(parent) || parent.id == TrialId::BASELINE {
+            if is_kept(parent) || parent.id == study.reference_id() {
                 break;
             }
             ancestor = parent.parents.first().copied();
         }
-        events.push(Event::IncumbentMoved { trial: ancestor.unwrap_or(TrialId::BASELINE), from: trial.id });
+        events.push(Event::IncumbentMoved { trial: ancestor.unwrap_or(study.reference_id()), from: trial.id });
     }
     events.extend(best(study, None, Some(trial.id)));
     events
@@ -285,9 +302,9 @@ fn best(study: &Study, kept: Option<(&Trial, bool)>, without: Option<TrialId>) -
     let others = study
         .trials
         .iter()
-        .filter(|t| is_kept(t) && Some(t.id) != without && kept.is_none_or(|(k, _)| k.id != t.id))
+        .filter(|t| is_kept(t) && t.id != study.reference_id() && Some(t.id) != without && kept.is_none_or(|(k, _)| k.id != t.id))
         .map(|t| (t, t.verified));
-    let baseline = study.baseline()?;
+    let baseline = study.reference()?;
     let goal = study.settings.goal;
     let all: Vec<(&Trial, bool)> = others.chain(kept).collect();
     // Imported numbers do not compete with those that were measured here.
@@ -308,12 +325,12 @@ fn best(study: &Study, kept: Option<(&Trial, bool)>, without: Option<TrialId>) -
 /// What a trial's runs say against the baseline's.
 fn best_of(study: &Study, trial: &Trial, verified: bool) -> Option<Best> {
     let score = trial.score?;
-    if trial.id == TrialId::BASELINE {
+    if trial.id == study.reference_id() {
         return Some(Best { trial: trial.id, score, verified: false, gain: 0.0, gain_interval: None });
     }
     let (screen, fresh) = told_apart(trial);
     let candidate = Candidate { screen: &screen, fresh: &fresh };
-    let headline = decide::headline(study.settings.goal, study.noise, candidate, &scores_of(study.baseline()?))?;
+    let headline = decide::headline(study.settings.goal, study.noise, candidate, &scores_of(study.reference()?))?;
     // What was certified under less noise than is known now is provisional again once its interval reaches zero.
     let verified = verified && headline.interval.is_none_or(|[low, _]| low > 0.0);
     Some(Best { trial: trial.id, score, verified, gain: headline.gain, gain_interval: headline.interval })

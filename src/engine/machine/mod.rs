@@ -8,6 +8,7 @@ mod budget;
 mod commands;
 mod ending;
 mod judge;
+mod mend;
 mod proposer;
 mod rebase;
 mod reports;
@@ -97,6 +98,8 @@ pub enum Input {
         proposal: ProposalId,
         /// Why.
         detail: String,
+        /// It had no idea worth a run: nothing was at fault.
+        gave_up: bool,
     },
     /// The edits of a revision were tried on the parent's tree.
     Checked {

@@ -1,8 +1,8 @@
 //! Proposals of agents that wait while the search moves on: their edits are carried over to the node that it builds on now,
 //! as a new revision, or they go stale with the reason.
 //!
-//! Never after an accept, never what a person decided on or sent back, and only under a policy that builds on one node at a
-//! time. A sampler's proposal costs nothing and is drafted anew instead (`stale`).
+//! Never after a person's accept, never what a person decided on or sent back, and only under a policy that builds on one node
+//! at a time. What passed by rule is reviewed again with its new tree. A sampler's proposal costs nothing and is drafted anew instead (`stale`).
 
 use super::agents::is_agent;
 use super::{Effect, EffectId};
@@ -12,11 +12,14 @@ use std::collections::BTreeMap;
 
 /// The nodes that a proposal is to build on instead of its own; none when it stays where it is.
 pub(super) fn due(study: &Study, trial: &Trial) -> Option<Vec<TrialId>> {
-    let waits = matches!(trial.status, Status::Proposed | Status::Waiting) && trial.runs.is_empty() && trial.revise.is_none();
+    // What the autonomy or a rule let pass waits for a slot like the others for a word: nobody has seen its tree.
+    let waits =
+        matches!(trial.status, Status::Proposed | Status::Waiting | Status::Queued) && trial.runs.is_empty() && trial.revise.is_none();
     // A draft begins at the baseline, a repair at what failed, a crossover at the nodes that were chosen for it.
     let moves = matches!(trial.operator, Operator::Improve | Operator::Ablate);
     let agents = is_agent(&trial.proposer) || trial.proposer.starts_with("command/");
-    let untouched = trial.reviews.iter().all(|r| r.by != Reviewer::Human);
+    // A person who took a rule's accept back has decided too.
+    let untouched = trial.reviews.iter().all(|r| r.by != Reviewer::Human) && !crate::review::taken_back(trial);
     if !(waits && moves && agents && untouched && super::schedule::may_start(study)) {
         return None;
     }

@@ -40,9 +40,9 @@ pub(super) fn take(study: &Study, input: Input) -> Vec<Event> {
         Input::Rebased { trial, revision, parents, result } => {
             super::rebase::take(study, trial, revision, parents, result.err()).into_iter().collect()
         }
-        Input::NoDraft { proposal, detail } => {
+        Input::NoDraft { proposal, detail, gave_up } => {
             let open = study.proposals.get(&proposal).is_some_and(awaited);
-            open.then_some(Event::ProposalFailed { proposal, detail: cut(&detail, DETAIL) }).into_iter().collect()
+            open.then_some(Event::ProposalFailed { proposal, detail: cut(&detail, DETAIL), gave_up }).into_iter().collect()
         }
         Input::Checked { trial, revision, result } => checked(study, trial, revision, result).into_iter().collect(),
         Input::Started { run, pid } => {

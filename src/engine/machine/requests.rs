@@ -16,6 +16,9 @@ pub(super) fn requests(study: &Study, now: Millis) -> Vec<Event> {
     if !may_start(study) || proposers.is_empty() || study.trials.first().is_none_or(|b| b.runs.is_empty()) {
         return Vec::new();
     }
+    if super::mend::under_way(study) {
+        return super::mend::request(study, now).into_iter().collect();
+    }
     let asked: Vec<&Proposal> = crate::protocol::proposing(study).filter(|p| p.requested).collect();
     let open = || study.open.iter().filter_map(|id| study.trial(*id)).filter(|t| t.id != TrialId::BASELINE);
     let waits = |t: &&Trial| live_runs(t).is_empty() && matches!(t.status, Status::Proposed | Status::Waiting | Status::Queued);

@@ -90,9 +90,11 @@ fn next_run(study: &Study) -> Option<WantedRun> {
         })
         .or_else(|| open().find(|t| t.status == Status::Done && t.replicates_wanted > 0).map(|t| plain(t, RunKind::Certify)))
         .or_else(|| {
-            study.baseline().and_then(|b| b.score)?;
             open()
+                .filter(|t| super::mend::may_run(study, t))
                 .filter(|t| !t.advanced && in_hand(t) && wants_more(study, t, RunKind::Screen))
+                // What is to be carried over to another node runs there.
+                .filter(|t| super::rebase::due(study, t).is_none())
                 .filter(|t| {
                     !live_runs(t).is_empty() || study.settings.limits.trials.is_none_or(|n| study.trials_used < n) || !t.runs.is_empty()
                 })

@@ -20,7 +20,7 @@ pub(super) fn believed(trial: &Trial) -> Vec<f64> {
 
 /// Sets an apparent gain aside where the study's own history speaks against it.
 pub(super) fn doubt(study: &Study, trial: &Trial, screen: &[f64], rule: &Rule) -> Option<Event> {
-    let baseline = study.baseline()?.score?;
+    let baseline = study.reference()?.score?;
     let held = |t: &&Trial| t.implausible.as_ref().is_none_or(|i| i.held_up != Some(false));
     // Numbers of another machine say nothing of what is usual here.
     let measured = |t: &&Trial| !t.own_scores().is_empty();

@@ -5,6 +5,7 @@ mod attack;
 mod doubt;
 mod later;
 mod left_behind;
+mod mending;
 
 use super::*;
 use crate::model::{
@@ -37,6 +38,9 @@ fn draft_of(proposal: ProposalId) -> Draft {
     }
 }
 
+/// How a draft's error begins that means: no idea worth a run.
+pub(super) const GAVE_UP: &str = "I give up";
+
 /// A study and the world around it.
 struct World {
     study: Study,
@@ -55,6 +59,8 @@ struct World {
     spend: Spend,
     /// Flags of a trial's edit.
     flags: Box<dyn Fn(TrialId) -> Vec<Flag>>,
+    /// Why a trial's edits are refused before it runs.
+    refused: Box<dyn Fn(TrialId) -> Option<Failure>>,
     /// Hash of a run's artifacts.
     artifacts: Box<dyn Fn(RunId) -> Option<String>>,
     ran: BTreeSet<RunId>,
@@ -85,6 +91,7 @@ impl World {
             rebase: Box::new(|p| Ok(draft_of(p))),
             spend: Spend::default(),
             flags: Box::new(|_| vec![]),
+            refused: Box::new(|_| None),
             artifacts: Box::new(|_| None),
             ran: BTreeSet::new(),
         };
@@ -146,18 +153,19 @@ impl World {
                         let surface = assignment.and_then(|a| a.surface).or(draft.surface);
                         Input::Drafted { proposal, draft: Box::new(Draft { surface, ..draft }), basis: self.study.seq }
                     }
-                    Err(detail) => Input::NoDraft { proposal, detail },
+                    Err(detail) => Input::NoDraft { proposal, gave_up: detail.starts_with(GAVE_UP), detail },
                 }
             }
             (EffectId::Check(trial, revision), _) => {
                 let tree = (self.tree)(trial, revision);
-                let result = Ok(CheckedTree {
+                let checked = CheckedTree {
                     commit: format!("c-{trial}-{revision}"),
                     tree,
                     diff: DiffStat::default(),
                     surface: None,
                     flags: (self.flags)(trial),
-                });
+                };
+                let result = (self.refused)(trial).map_or(Ok(checked), Err);
                 Input::Checked { trial, revision, result }
             }
             (EffectId::Run(run), Effect::Run { kill, seed, .. }) => {

@@ -100,6 +100,7 @@ pub(super) fn part(event: &Event) -> Part {
         | Event::HistoryImported { .. }
         | Event::Imported { .. }
         | Event::Cautioned { .. }
+        | Event::BaselineMended { .. }
         | Event::Noted { .. } => Part::Own,
     }
 }

@@ -289,3 +289,7 @@ fn named(event: &Event) -> String {
     };
     format!("recorded, {what}")
 }
+
+#[cfg(test)]
+#[path = "player_tests.rs"]
+mod tests;

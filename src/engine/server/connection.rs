@@ -214,15 +214,33 @@ impl Writer {
     async fn run(mut self, signals: bool) -> Result<(), Ended> {
         let mut leaving = self.shared.leaving.clone();
         let mut updates = self.shared.handle.updates.subscribe();
-        let mut signals = signals.then(|| self.shared.handle.signals.subscribe());
+        let (heard, mut signals) = if signals {
+            let (heard, signals) = self.shared.handle.aloud.listen();
+            (heard, Some(signals))
+        } else {
+            (Vec::new(), None)
+        };
         self.snapshot().await?;
+        for so_far in heard {
+            self.send(&ToClient::Signal(so_far)).await?;
+        }
         loop {
             tokio::select! {
                 biased;
                 () = left(&mut leaving) => return self.farewell(updates).await,
                 update = updates.recv() => self.update(update, &mut updates).await?,
                 outgoing = self.queue.recv() => self.outgoing(outgoing, &mut updates).await?,
-                signal = next_signal(&mut signals) => self.send(&ToClient::Signal((*signal).clone())).await?,
+                signal = next_signal(&mut signals) => match signal {
+                    Some(signal) => self.send(&ToClient::Signal((*signal).clone())).await?,
+                    // Points are in the runs' own files. Words are not: a sentence without its middle is worse than none.
+                    None => {
+                        let (heard, from_now) = self.shared.handle.aloud.listen_again();
+                        signals = Some(from_now);
+                        for so_far in heard {
+                            self.send(&ToClient::Signal(so_far)).await?;
+                        }
+                    }
+                },
             }
         }
     }
@@ -322,14 +340,14 @@ async fn left(leaving: &mut watch::Receiver<bool>) {
     let _ = leaving.wait_for(|leaving| *leaving).await;
 }
 
-/// The next signal; never, for a client that wants none. Signals that were missed are not made up for.
-async fn next_signal(signals: &mut Option<broadcast::Receiver<Arc<Signal>>>) -> Arc<Signal> {
+/// The next signal; never, for a client that wants none. None once some were missed: the client was too slow.
+async fn next_signal(signals: &mut Option<broadcast::Receiver<Arc<Signal>>>) -> Option<Arc<Signal>> {
     loop {
         match signals {
             None => return std::future::pending().await,
             Some(receiver) => match receiver.recv().await {
-                Ok(signal) => return signal,
-                Err(RecvError::Lagged(_)) => {}
+                Ok(signal) => return Some(signal),
+                Err(RecvError::Lagged(_)) => return None,
                 Err(RecvError::Closed) => *signals = None,
             },
         }

@@ -2,7 +2,10 @@
 //! real journal in a temporary directory and, once served, a real socket.
 
 use super::{Bound, PATIENCE, Patience};
-use crate::engine::handle::{Handle, Wish};
+use crate::engine::{
+    aloud::Aloud,
+    handle::{Handle, Wish},
+};
 use crate::journal::Journal;
 use crate::model::*;
 use crate::protocol::{Ack, Command, socket::socket_path, update};
@@ -106,7 +109,7 @@ impl Played {
             study: Arc::new(RwLock::new(study)),
             wishes,
             updates: broadcast::channel(BEHIND).0,
-            signals: broadcast::channel(BEHIND).0,
+            aloud: Aloud::new(BEHIND),
         };
         Self { handle, journal, wishes: heard, clock }
     }

@@ -1,6 +1,7 @@
 use super::played::{BEHIND, Played, noted, proposed, socket_of};
 use super::{Bound, PATIENCE, Patience, ServeError};
-use crate::model::{Event, Telemetry, TrialId};
+use crate::model::conversation::Thought;
+use crate::model::{Event, ProposalId, Telemetry, TrialId};
 use crate::protocol::{Answer, Command, Query, Signal, ToClient, ToEngine, VERSION, decode, encode, lines::read_line};
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
 use tokio::{
@@ -239,10 +240,54 @@ async fn signals_go_to_who_asked_for_them() {
     let (mut plain, _) = Client::greeted(dir.path(), false, false).await;
     let (mut keen, _) = Client::greeted(dir.path(), false, true).await;
     let signal = Signal::Telemetry { telemetry: Box::new(Telemetry { host: "here".into(), ..Telemetry::default() }) };
-    played.handle.signals.send(Arc::new(signal.clone())).unwrap();
+    played.handle.aloud.signals.send(Arc::new(signal.clone())).unwrap();
     assert_eq!(keen.hear().await, ToClient::Signal(signal));
     played.record(noted("a fact"));
     assert_eq!((plain.fact().await, keen.fact().await), (3, 3));
+}
+
+#[tokio::test]
+async fn who_attaches_late_hears_what_was_said_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let played = Played::create(dir.path());
+    let (_stop, _serving) = played.serve().await;
+    let say = |text: &str| Thought::Reasoning { text: text.into() };
+    let voice = played.handle.aloud.begin(ProposalId(4), 2);
+    voice.say(say("first "));
+    voice.say(say("thoughts"));
+    let (_plain, _) = Client::greeted(dir.path(), false, false).await;
+    let (mut late, _) = Client::greeted(dir.path(), true, true).await;
+    let so_far = Signal::Heard { proposal: ProposalId(4), revision: 2, lost: 0, thoughts: vec![say("first thoughts")] };
+    assert_eq!(late.hear().await, ToClient::Signal(so_far));
+    voice.say(say("and more"));
+    assert_eq!(late.hear().await, ToClient::Signal(Signal::Thought { proposal: ProposalId(4), thought: say("and more") }));
+    drop(voice);
+    let (mut later, _) = Client::greeted(dir.path(), false, true).await;
+    let _next = played.handle.aloud.begin(ProposalId(5), 1);
+    for client in [&mut late, &mut later] {
+        // What was said to its end is asked for from the record.
+        let beginning = Signal::Heard { proposal: ProposalId(5), revision: 1, lost: 0, thoughts: Vec::new() };
+        assert_eq!(client.hear().await, ToClient::Signal(beginning));
+    }
+}
+
+#[tokio::test]
+async fn who_is_too_slow_for_the_pieces_hears_them_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let played = Played::create(dir.path());
+    let (_stop, _serving) = played.serve().await;
+    let voice = played.handle.aloud.begin(ProposalId(4), 1);
+    let (mut slow, _) = Client::greeted(dir.path(), false, true).await;
+    let so_far = Signal::Heard { proposal: ProposalId(4), revision: 1, lost: 0, thoughts: Vec::new() };
+    assert_eq!(slow.hear().await, ToClient::Signal(so_far));
+    // Without a turn for the writer in between, so that most of them are gone when it comes to them.
+    let words: Vec<String> = (0..3 * BEHIND).map(|n| format!("{n} ")).collect();
+    words.iter().for_each(|word| voice.say(Thought::Reasoning { text: word.clone() }));
+    let all = Signal::Heard { proposal: ProposalId(4), revision: 1, lost: 0, thoughts: vec![Thought::Reasoning { text: words.concat() }] };
+    assert_eq!(slow.hear().await, ToClient::Signal(all), "no sentence without its middle");
+    voice.say(Thought::Reasoning { text: "and on".into() });
+    let next = Signal::Thought { proposal: ProposalId(4), thought: Thought::Reasoning { text: "and on".into() } };
+    assert_eq!(slow.hear().await, ToClient::Signal(next));
 }
 
 #[tokio::test]

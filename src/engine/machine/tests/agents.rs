@@ -1,7 +1,7 @@
 //! Studies that agents propose to, through step and wanted: who is asked, what follows a failure, the ladder, limits, steers.
 
 use super::*;
-use crate::model::{Agents, Caution, Decision, Favour, ModelSettings, Operator, Proposal, Reviewer, RoleSettings, arms};
+use crate::model::{Agents, Caution, Decision, Favour, FlagKind, ModelSettings, Operator, Proposal, Quiet, Reviewer, RoleSettings, arms};
 use Operator::{Ablate, Crossover, Debug, Draft as Fresh, Improve};
 
 pub(super) fn team() -> Agents {
@@ -26,7 +26,7 @@ fn with(limits: Limits) -> Settings {
     Settings { agents: Some(Box::new(team())), proposers: vec!["agents".into()], limits, ..settings() }
 }
 
-fn trials(n: u32) -> Limits {
+pub(super) fn trials(n: u32) -> Limits {
     Limits { trials: Some(n), ..Limits::default() }
 }
 
@@ -45,7 +45,7 @@ fn through(world: &mut World) {
             world.tell(Input::Settle);
         }
     }
-    panic!("the study does not end");
+    panic!("the study does not end: {:?}", world.study.open);
 }
 
 #[test]
@@ -365,4 +365,192 @@ fn a_study_without_a_limit_ends_when_agents_have_tried_for_long() {
     through(&mut world);
     assert_eq!(world.study.reason, Some(EndReason::Exhausted));
     assert!(world.study.trials_used >= 100 && world.study.detail.as_ref().unwrap().contains("in a row were not kept"));
+}
+
+#[test]
+fn who_gives_up_is_not_asked_again_until_there_is_news_and_costs_no_time() {
+    // Nobody has an idea: each kind is asked once, at once, and the study says why it ends.
+    let mut world = World::new(with(trials(30)), 1);
+    world.draft = Box::new(|_| Err(format!("{GAVE_UP}: all was tried")));
+    world.finish();
+    let study = &world.study;
+    assert_eq!((study.state, study.reason), (StudyState::Finished, Some(EndReason::Exhausted)));
+    assert!(study.detail.as_ref().unwrap().contains("all was tried") && study.detail.as_ref().unwrap().contains("steer"));
+    let kinds: BTreeSet<_> =
+        asked(study).iter().map(|p| format!("{:?}", p.assignment.as_ref().map(|a| (&a.role, &a.model, &a.surface)))).collect();
+    // The first one is asked while the baseline goes on to be measured, which is news.
+    assert!((10..=13).contains(&asked(study).len()) && kinds.len() == 10, "{} {}", asked(study).len(), kinds.len());
+    assert_eq!((study.faults.in_a_row, study.fruitless), (0, 0));
+    // Going on makes them askable again.
+    let before = asked(study).len();
+    world.command(Command::Extend { limits: trials(40), beyond: false }).unwrap();
+    world.finish();
+    assert_eq!((asked(&world.study).len() - before, world.study.reason), (10, Some(EndReason::Exhausted)));
+
+    // One has ideas, the others never: they are asked once for each score or verdict, and the study goes on to its limit.
+    let mut world = World::new(with(trials(8)), 2);
+    world.score = Box::new(|_, seed| Ok(0.5 + (seed % 100) as f64 * 1e-5));
+    world.draft = Box::new(|p| if p.0 % 12 == 11 { Ok(draft_of(p)) } else { Err(GAVE_UP.into()) });
+    world.finish();
+    assert_eq!((world.study.reason, world.study.trials_used), (Some(EndReason::Trials), 8));
+    let given_up = asked(&world.study).into_iter().filter(|p| p.gave_up).count();
+    assert!(given_up > 20, "more than twenty in all are no end: {given_up}");
+}
+
+#[test]
+fn a_study_does_not_end_as_exhausted_while_something_is_under_way() {
+    let mut world = World::new(Settings { autonomy: Autonomy::Ask, ..with(trials(30)) }, 3);
+    world.draft = Box::new(|p| if p.0 == 1 { Ok(draft_of(p)) } else { Err(GAVE_UP.into()) });
+    world.finish();
+    // One waits for a person, nobody else has an idea.
+    assert_eq!(world.study.state, StudyState::Running);
+    let before = asked(&world.study).len();
+    world.now = Millis(world.now.0 + 3_600_000);
+    world.tell(Input::Settle);
+    assert_eq!(asked(&world.study).len(), before, "nobody is asked twice about the same");
+    // A word of the researcher's makes them askable again.
+    world.command(Command::Steer { text: "try the rate".into(), to: None }).unwrap();
+    world.finish();
+    let steered = asked(&world.study).len();
+    assert!(steered > before);
+    // So does what comes of the trial; then nothing is left, and the study ends.
+    let waiting = world.study.trials[1].proposal.unwrap();
+    world.command(Command::Accept { proposal: waiting, tree: None }).unwrap();
+    world.finish();
+    assert!(asked(&world.study).len() > steered && world.study.trials[1].verdict.is_some());
+    assert_eq!(world.study.reason, Some(EndReason::Exhausted));
+}
+
+#[test]
+fn agents_are_asked_once_the_baseline_has_a_score_and_samplers_before() {
+    for (proposers, first) in [(vec!["agents"], None), (vec!["agents", "tpe"], Some("knobs/tpe"))] {
+        let proposers = proposers.into_iter().map(str::to_owned).collect();
+        let mut world = World::new(Settings { proposers, ..with(trials(4)) }, 1);
+        let who = |w: &World| w.study.proposals.values().map(|p| p.proposer.clone()).next();
+        assert_eq!(who(&world).as_deref(), first);
+        through(&mut world);
+        let scored = world.log.iter().position(|r| matches!(r.event, Event::RunScored { .. })).unwrap();
+        let asked = world.log.iter().position(|r| matches!(&r.event, Event::ProposalAsked { assignment: Some(_), .. })).unwrap();
+        assert!(scored < asked);
+    }
+}
+
+#[test]
+fn what_passed_by_rule_and_waits_for_a_slot_is_carried_over_too() {
+    let mut world = World::new(with(trials(40)), 7);
+    world.score = Box::new(|trial, seed| Ok(0.5 + f64::from(trial.0) * 0.1 + (seed % 100) as f64 * 1e-5));
+    through(&mut world);
+    let rebased: Vec<TrialId> =
+        world.log.iter().filter_map(|r| if let Event::Rebased { trial, .. } = r.event { Some(trial) } else { None }).collect();
+    let queued = |id: TrialId| {
+        let at = world.log.iter().position(|r| matches!(r.event, Event::Rebased { trial, .. } if trial == id)).unwrap();
+        let accepts =
+            |r: &Record| matches!(r.event, Event::Reviewed { trial, by: Reviewer::Auto, decision: Decision::Accept, .. } if trial == id);
+        world.log[..at].iter().any(accepts) && world.log[at..].iter().any(accepts)
+    };
+    assert!(rebased.iter().any(|id| queued(*id)), "{rebased:?}");
+    // Each ran where it was accepted last, with the tree that was accepted.
+    for trial in world.study.trials.iter().filter(|t| t.id != TrialId::BASELINE && !t.runs.is_empty()) {
+        let accepted = trial.reviews.iter().rev().find(|r| r.decision == Decision::Accept).unwrap().tree.clone().unwrap();
+        assert!(trial.runs.iter().all(|r| r.tree == accepted), "{}", trial.id);
+    }
+}
+
+#[test]
+fn kept_siblings_are_crossed_when_nothing_helps_any_more() {
+    let mut world = World::new(with(trials(40)), 5);
+    // Two gains of the first ones, which run side by side; then nothing.
+    world.score = Box::new(|trial, seed| Ok(0.5 + f64::from(trial.0.min(3)) * 0.1 + (seed % 100) as f64 * 1e-5));
+    world.rebase = Box::new(|_| Err("no".into()));
+    through(&mut world);
+    let crossed: Vec<_> = asked(&world.study).into_iter().filter(|p| p.operator == Crossover).collect();
+    assert!(
+        !crossed.is_empty(),
+        "{:?}",
+        world.study.trials.iter().filter(|t| t.verdict == Some(Verdict::Keep)).map(|t| (t.id, &t.parents)).collect::<Vec<_>>()
+    );
+    assert!(crossed.iter().all(|p| p.parents.len() == 2));
+}
+
+#[test]
+fn what_a_rule_refuses_comes_again_in_another_form_twice_at_most() {
+    let only_seed = || vec![Flag { flag: FlagKind::Seed, only: true, evidence: "train.py:1".into() }];
+    for vetoed in [false, true] {
+        let mut world = World::new(with(trials(30)), 6);
+        world.score = Box::new(|_, seed| Ok(0.5 + (seed % 100) as f64 * 1e-5));
+        if vetoed {
+            world.flags = Box::new(move |t| if t.0 == 4 { only_seed() } else { vec![] });
+        } else {
+            world.refused = Box::new(|t| (t.0 == 4).then(|| Failure::new(Label::OutOfBounds, "`evaluate.py` is protected")));
+        }
+        through(&mut world);
+        let refused = world.study.trial(TrialId(4)).unwrap();
+        assert_eq!(refused.status, if vetoed { Status::Vetoed } else { Status::Rejected });
+        let whose = world.study.proposals[&refused.proposal.unwrap()].clone();
+        let adapts: Vec<_> =
+            asked(&world.study).into_iter().filter(|p| p.assignment.as_ref().unwrap().adapts == Some(refused.id)).collect();
+        let [adapt] = adapts.as_slice() else { panic!("{adapts:#?}") };
+        let (own, theirs) = (adapt.assignment.as_ref().unwrap(), whose.assignment.as_ref().unwrap());
+        assert_eq!((&own.role, &own.surface), (&theirs.role, &theirs.surface));
+        // On the node that the refused one was carried over to, where it was.
+        assert_eq!((adapt.operator, &adapt.parents), (whose.operator, &refused.parents));
+        assert!(own.why.contains("a form that is legal"), "{}", own.why);
+    }
+    // All is refused: chains of adaptations end, and so does the study.
+    let mut world = World::new(with(trials(30)), 6);
+    world.refused = Box::new(|_| Some(Failure::new(Label::OutOfBounds, "`evaluate.py` is protected")));
+    through(&mut world);
+    let study = &world.study;
+    assert_eq!(study.reason, Some(EndReason::Exhausted));
+    let before = |id: TrialId| study.proposals[&study.trial(id).unwrap().proposal.unwrap()].assignment.as_ref().unwrap().adapts;
+    let depths = study.trials.iter().skip(1).map(|t| std::iter::successors(before(t.id), |id| before(*id)).count());
+    assert_eq!(depths.max(), Some(2));
+}
+
+#[test]
+fn what_cannot_be_carried_over_comes_again_where_the_search_is_now() {
+    let mut world = World::new(with(trials(30)), 6);
+    world.score = Box::new(|trial, seed| Ok(0.5 + f64::from(trial.0.min(6)) * 0.1 + (seed % 100) as f64 * 1e-5));
+    world.rebase = Box::new(|_| Err("the lines are gone".into()));
+    through(&mut world);
+    let study = &world.study;
+    let stale: Vec<&Trial> = study.trials.iter().filter(|t| t.status == Status::Stale).collect();
+    assert!(stale.len() >= 2, "{}", stale.len());
+    let whose = |t: &Trial| study.proposals[&t.proposal.unwrap()].clone();
+    let depth = |t: &Trial| {
+        let before = |p: Proposal| p.assignment.as_ref().unwrap().adapts.and_then(|id| study.trial(id));
+        std::iter::successors(before(whose(t)), |t| before(whose(t))).count()
+    };
+    let mut again = 0;
+    for left in &stale {
+        let adapts: Vec<_> = asked(study).into_iter().filter(|p| p.assignment.as_ref().unwrap().adapts == Some(left.id)).collect();
+        assert!(adapts.len() <= 1 && (adapts.is_empty() || depth(left) < 2), "{}: {adapts:#?}", left.id);
+        for adapt in adapts {
+            let (own, theirs) = (adapt.assignment.as_ref().unwrap(), whose(left));
+            assert_eq!((&own.role, adapt.operator), (&theirs.assignment.unwrap().role, theirs.operator));
+            // On the node that was the incumbent when it was asked, and not where it was written.
+            assert!(adapt.parents != left.parents && own.why.contains("could not be carried over"), "{}", own.why);
+            again += 1;
+        }
+    }
+    assert!(again >= 1, "{again} of {}", stale.len());
+}
+
+#[test]
+fn that_every_agent_is_off_is_said_once_and_again_after_it_changed() {
+    let mut world = World::new(Settings { autonomy: Autonomy::Ask, ..with(trials(30)) }, 1);
+    let favour = |role: &str, factor| Command::Favour { favour: Favour { role: role.into(), model: None, surface: None, factor } };
+    let told = |w: &World| w.log.iter().filter(|r| matches!(r.event, Event::Cautioned { about: Caution::TurnedOff, .. })).count();
+    for role in ["architecture", "debugger", "generalist"] {
+        world.command(favour(role, 0.0)).unwrap();
+    }
+    assert_eq!((told(&world), arms::quiet(&world.study)), (0, None));
+    world.command(favour("optimizer", 0.0)).unwrap();
+    world.finish();
+    assert_eq!((told(&world), arms::quiet(&world.study)), (1, Some(Quiet::TurnedOff)));
+    world.command(favour("optimizer", 1.0)).unwrap();
+    world.finish();
+    assert_eq!((told(&world), arms::quiet(&world.study)), (1, None));
+    world.command(favour("optimizer", 0.0)).unwrap();
+    assert_eq!(told(&world), 2);
 }

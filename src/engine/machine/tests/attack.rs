@@ -91,7 +91,7 @@ impl World {
                 let result = if more.is_multiple_of(2) { Ok(Box::new(draft_of(proposal))) } else { Err("why ".repeat(usize::from(more))) };
                 Input::Rebased { trial, revision: 1 + u32::from(more) % 3, parents: vec![self.study.incumbent], result }
             }
-            0 => Input::NoDraft { proposal, detail: "no".repeat(usize::from(more)) },
+            0 => Input::NoDraft { proposal, detail: "no".repeat(usize::from(more)), gave_up: more.is_multiple_of(2) },
             1 => Input::Checked { trial, revision: 1 + u32::from(more) % 3, result: Err(failure(label)) },
             2 => Input::Started { run, pid: 3 },
             3 => Input::Ended {
