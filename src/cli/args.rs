@@ -126,6 +126,9 @@ pub enum Cmd {
         /// baseline, parent, best, or a trial
         #[arg(long, default_value = "parent", value_name = "WHAT")]
         against: String,
+        /// Of an earlier revision; `show STUDY TRIAL` names them
+        #[arg(long, value_name = "N")]
+        revision: Option<u32>,
         /// The answer as one JSON object
         #[arg(long)]
         json: bool,

@@ -83,5 +83,5 @@ pub(super) fn confinement(study: &Study, dir: &Path, slots: &Path, shut: &[PathB
         let said = crate::model::Safe::line(&study.settings.isolation).to_string();
         Failure::usage(format!("the study's isolation is `{said}`, which this version does not know: upgrade trialdeck"))
     })?;
-    Ok(Confinement::new(way(tier)?, dir, slots, &host::temp_dir(), host::home().into_iter().chain(shut.to_vec())))
+    Ok(Confinement::new(way(tier)?, dir, slots, host::home().into_iter().chain(shut.to_vec()))?)
 }

@@ -65,14 +65,14 @@ pub(super) fn show(name: &str, trial: Option<&str>, json: bool, choice: &Studies
     let now = if live { clock::now() } else { study.at };
     match trial {
         None if json => put_json(&document::study_document(&study, now))?,
-        None => put(&headless::show_study(&study, now, live, &host::suffix(&dir), paint())),
+        None => put(&headless::show_study(&study, now, live, &host::suffix(&dir), columns(), paint())),
         Some(text) => {
             let trial = find::trial(&study, text)?;
             if json {
                 put_json(&document::priced_document(&study, trial))?;
             } else {
                 let Answer::Trial { detail } = answer(&dir, &study, &Query::Trial { trial: trial.id })? else { return Err(odd()) };
-                put(&headless::show_trial(&study, &detail, &host::suffix(&dir), paint()));
+                put(&headless::show_trial(&study, &detail, &host::suffix(&dir), columns(), paint()));
             }
         }
     }
@@ -104,7 +104,7 @@ pub(super) fn conversation(name: &str, which: &str, json: bool, full: bool, choi
 /// `trialdeck tree`.
 pub(super) fn tree(name: &str, choice: &Studies) -> Outcome {
     let (_, study) = find::study(name, choice)?;
-    put(&headless::tree(&study, paint()));
+    put(&headless::tree(&study, columns(), paint()));
     Ok(Exit::DONE)
 }
 
@@ -117,7 +117,7 @@ fn odd() -> Failure {
 }
 
 /// `trialdeck diff`.
-pub(super) fn diff(name: &str, trial: &str, against: &str, json: bool, choice: &Studies) -> Outcome {
+pub(super) fn diff(name: &str, trial: &str, against: &str, revision: Option<u32>, json: bool, choice: &Studies) -> Outcome {
     let (dir, study) = find::study(name, choice)?;
     let trial = find::trial(&study, trial)?.id;
     let against = match against {
@@ -126,7 +126,7 @@ pub(super) fn diff(name: &str, trial: &str, against: &str, json: bool, choice: &
         "best" => Against::Best,
         text => Against::Trial(find::trial(&study, text).map_err(|e| Failure::usage(format!("--against: {}", e.message)))?.id),
     };
-    let Answer::Diff { diff } = answer(&dir, &study, &Query::Diff { trial, against, options: DiffOptions::default() })? else {
+    let Answer::Diff { diff } = answer(&dir, &study, &Query::Diff { trial, against, options: DiffOptions::default(), revision })? else {
         return Err(odd());
     };
     if json {
@@ -139,6 +139,9 @@ pub(super) fn diff(name: &str, trial: &str, against: &str, json: bool, choice: &
         return Ok(Exit::DONE);
     }
     let paint = |code: &str, text: &str| if host::colour() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
+    if let Some(past) = study.trial(trial).and_then(|t| t.superseded.iter().find(|r| Some(r.revision) == revision)) {
+        put(&paint("33", &format!("revision {} (superseded): {}", past.revision, Safe::line(&past.why()))));
+    }
     for file in &diff.files {
         put(&paint("1", &format!("{}  +{} -{}", Safe::line(&file.path), file.added, file.removed)));
         for hunk in &file.hunks {

@@ -142,7 +142,7 @@ fn dispatch(cli: Cli) -> Outcome {
         }
         Cmd::Show { study, trial, json, studies, .. } => look::show(&study, trial.as_deref(), json, &studies),
         Cmd::Tree { study, studies } => look::tree(&study, &studies),
-        Cmd::Diff { study, trial, against, json, studies } => look::diff(&study, &trial, &against, json, &studies),
+        Cmd::Diff { study, trial, against, revision, json, studies } => look::diff(&study, &trial, &against, revision, json, &studies),
         Cmd::Log { study, trial, follow, stderr, evaluator, studies } => look::log(&study, &trial, follow, stderr, evaluator, &studies),
         Cmd::Propose { study, patch, from, idea, to, message, parent, wait, json, studies } => {
             steer::propose(&steer::Proposal { study, patch, from, idea, to, message, parent, wait, json, studies })

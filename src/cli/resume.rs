@@ -75,7 +75,8 @@ pub(super) fn resume(name: &str, wanted: &More, isolation: Option<&str>, how: &H
     let more = [&wanted.trials, &wanted.time, &wanted.cost, &wanted.tokens].into_iter().any(Option::is_some);
     let settings = |study: &Study| {
         // A history that begins to run here has no autonomy of anyone's choice yet: it gets that of a new study.
-        let auto = (how.auto || !host::interactive()) && !measured_here(study).is_empty();
+        let unchosen = !host::interactive() && !measured_here(study).is_empty();
+        let auto = (how.auto || unchosen) && study.settings.autonomy != Autonomy::Auto;
         let tier = tier.map(|tier| SettingsChange::Isolation { tier });
         auto.then_some(SettingsChange::Autonomy { mode: Autonomy::Auto }).into_iter().chain(tier).collect()
     };

@@ -44,7 +44,7 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
     }
     told.leave(heard(&args.how, unattended));
     if !unattended && !attach::preflight(&made.dir)? {
-        say(&format!("nothing was started; `trialdeck attach {}` goes on from here", name_of(&made.dir)));
+        say(&format!("nothing was started; `trialdeck resume {}` starts it", name_of(&made.dir)));
         return Ok(Exit::STOPPED);
     }
     follow(&made.dir, &args.how, unattended)

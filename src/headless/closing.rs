@@ -1,29 +1,37 @@
 //! The closing table: what a study came to, and what to do next. Its JSON is the `summary`.
 
-use super::words::{counts, gain, limits, noise_advice, pad, plural, safe, score, signed, span, table, with_noise};
+use super::words::{counts, fit, gain, limits, noise_advice, pad, plural, safe, score, signed, span, table, with_noise, wrapped};
 use crate::model::{EndReason, Label, Millis, Status, Study, StudyState, Trial, TrialId, Verdict};
 use crate::protocol::{document::study_document, slot_utilisation};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use unicode_width::UnicodeWidthStr;
 
-/// Returns the closing table, one line each. `suffix` is what every further command needs, for instance ` --studies DIR`.
-pub fn closing(study: &Study, now: Millis, suffix: &str) -> Vec<String> {
+/// Columns before the texts: the longest key, and two blanks.
+const KEY: usize = 10;
+
+/// Returns the closing table in lines of at most `width` columns. `suffix` is what every further command needs, for instance
+/// ` --studies DIR`. The hypothesis of the best is cut, the rest is broken at blanks.
+pub fn closing(study: &Study, now: Millis, suffix: &str, width: usize) -> Vec<String> {
     let mut rows: Vec<[String; 2]> = Vec::new();
     let mut say = |key: &str, text: String| rows.push([key.to_owned(), text]);
     say("study", heading(study));
     if setup_failed(study) {
-        return without_environment(study, suffix);
+        return without_environment(study, suffix, width);
     }
-    let baseline = study.baseline();
+    let baseline = study.reference();
     let source = study.settings.score_source;
     let runs = baseline.map_or(0, |b| b.scores().len());
-    say("baseline", format!("{} ({})", with_noise(baseline.and_then(|b| b.score), study.noise, source), plural(runs, "run")));
+    let mended = study.reference.map(|id| format!(" of {id}, which mended {}", TrialId::BASELINE)).unwrap_or_default();
+    say("baseline", format!("{} ({}{mended})", with_noise(baseline.and_then(|b| b.score), study.noise, source), plural(runs, "run")));
     match &study.best {
         Some(best) => {
             let what = study.trial(best.trial).map(|t| safe(&t.hypothesis)).unwrap_or_default();
-            say("best", format!("{} {}  {what}", best.trial, score(Some(best.score), source)));
+            let text = format!("{} {}  {what}", best.trial, score(Some(best.score), source));
+            say("best", fit(&text, width.saturating_sub(KEY)));
             say("gain", gain(best));
         }
+        None if study.reference.is_some() => say("best", "none: nothing but the mend was kept".into()),
         None => say("best", "none: nothing was kept".into()),
     }
     if let Some(text) = holdout(study) {
@@ -47,10 +55,9 @@ pub fn closing(study: &Study, now: Millis, suffix: &str) -> Vec<String> {
     if !fixed {
         say("time", format!("{}, slots {:.0} % in use{gpu}", span(study.active_seconds(now)), slot_utilisation(study) * 100.0));
     }
-    let rows: Vec<Vec<String>> = rows.into_iter().map(Vec::from).collect();
-    let mut lines = table(&rows, &[]);
+    let mut lines = wrapped(&rows, width);
     lines.push(String::new());
-    lines.extend(next_commands(study, suffix));
+    lines.extend(next_commands(study, suffix, width));
     lines
 }
 
@@ -60,15 +67,15 @@ fn setup_failed(study: &Study) -> bool {
 }
 
 /// What stands in the way, the last lines of the log, and the mend.
-fn without_environment(study: &Study, suffix: &str) -> Vec<String> {
+fn without_environment(study: &Study, suffix: &str, width: usize) -> Vec<String> {
     let tail = study.setup.as_ref().map(|s| s.tail.as_slice()).unwrap_or_default();
-    let mut rows = vec![vec!["study".to_owned(), heading(study)]];
-    rows.extend(tail.iter().enumerate().map(|(n, line)| vec![if n == 0 { "log" } else { "" }.to_owned(), safe(line)]));
+    let mut rows = vec![["study".to_owned(), heading(study)]];
+    rows.extend(tail.iter().enumerate().map(|(n, line)| [if n == 0 { "log" } else { "" }.to_owned(), safe(line)]));
     let mend = "if the fault lay outside (network, index, disk), resume; else correct [setup], or the files that it installs from, and start a new study";
-    rows.push(vec!["mend".to_owned(), mend.to_owned()]);
-    let mut lines = table(&rows, &[]);
+    rows.push(["mend".to_owned(), mend.to_owned()]);
+    let mut lines = wrapped(&rows, width);
     lines.push(String::new());
-    lines.extend(next_commands(study, suffix));
+    lines.extend(next_commands(study, suffix, width));
     lines
 }
 
@@ -85,12 +92,13 @@ fn heading(study: &Study) -> String {
     // Told to end, but not at its end yet: what runs is waited for, or being killed.
     let ending =
         study.stopping.filter(|_| !study.is_over()).map(|now| if now { ", ending now" } else { ", ending after the running runs" });
-    format!("{name}: {}{}{why}, {} {metric}", study.state.word(), ending.unwrap_or_default(), study.settings.goal.word())
+    let word = if study.slots.is_empty() && study.imported.is_none() && !study.is_over() { "not started" } else { study.state.word() };
+    format!("{name}: {word}{}{why}, {} {metric}", ending.unwrap_or_default(), study.settings.goal.word())
 }
 
 fn holdout(study: &Study) -> Option<String> {
     let value = |id: TrialId| study.trial(id).and_then(|t| t.holdout);
-    let baseline = value(TrialId::BASELINE);
+    let baseline = value(study.reference_id());
     let best = study.best.as_ref().and_then(|b| value(b.trial));
     let source = study.settings.score_source;
     match (baseline, best) {
@@ -136,7 +144,8 @@ fn labels(study: &Study) -> impl Iterator<Item = Label> {
     study.trials.iter().filter(|t| t.status != Status::Rejected).filter_map(|t| t.failure.as_ref()).map(|f| f.label)
 }
 
-fn next_commands(study: &Study, suffix: &str) -> Vec<String> {
+/// What to do next; in a terminal too narrow for it the reason of each command stands under it.
+fn next_commands(study: &Study, suffix: &str, width: usize) -> Vec<String> {
     let name = safe(&study.name);
     let mut commands: Vec<(&str, String, String)> = Vec::new();
     if setup_failed(study) {
@@ -168,7 +177,15 @@ fn next_commands(study: &Study, suffix: &str) -> Vec<String> {
             vec![head, format!("trialdeck {command} {name}{arguments}{suffix}"), why]
         })
         .collect();
-    table(&rows, &[])
+    let lines = table(&rows, &[]);
+    if lines.iter().all(|line| line.width() <= width) {
+        return lines;
+    }
+    let under = |row: Vec<String>| {
+        let (command, why) = row.split_at(2);
+        [command.join("  "), format!("{}{}", " ".repeat(KEY + 4), why.concat())]
+    };
+    rows.into_iter().flat_map(under).collect()
 }
 
 /// The `summary` object of `--json`: the document of `show --json` without its trials, and counts in their place.
@@ -189,7 +206,7 @@ pub fn summary(study: &Study, now: Millis, exit_code: u8) -> Value {
         object.insert("undecided".into(), json!(count(Verdict::Undecided)));
         object.insert("rolled_back".into(), json!(count(Verdict::RolledBack)));
         object.insert("failures".into(), json!(failures));
-        object.insert("baseline_holdout".into(), json!(study.baseline().and_then(|t| t.holdout)));
+        object.insert("baseline_holdout".into(), json!(study.reference().and_then(|t| t.holdout)));
         object.insert("best_holdout".into(), json!(study.best.as_ref().and_then(|b| study.trial(b.trial)?.holdout)));
         object.insert("exit_code".into(), json!(exit_code));
     }

@@ -167,6 +167,8 @@ mod tests {
             requested: true,
             trial: Some(TrialId(9)),
             failed: None,
+            gave_up: false,
+            news: 0,
             assignment: None,
             spend: Spend::default(),
         }

@@ -65,7 +65,7 @@ fn best_of(event: &Event) -> Option<Best> {
 /// Returns the line of a fact. `row` looks up a trial as it is now.
 pub fn line(record: &Record, header: &Header, row: impl Fn(TrialId) -> Option<Row>, before: &Before) -> Option<Line> {
     match &record.event {
-        Event::RunScored { run, score: Some(value), .. } if run.trial == TrialId::BASELINE => {
+        Event::RunScored { run, score: Some(value), .. } if run.trial == TrialId::BASELINE || Some(run.trial) == header.mended => {
             Some(Line::of(run.trial, "baseline", Tone::Plain, format!("{}  {}", score(Some(*value), header.score_source), run.run)))
         }
         Event::RunEnded { run, failure: Some(failure), .. } | Event::RunScored { run, failure: Some(failure), .. }
@@ -97,6 +97,11 @@ pub fn line(record: &Record, header: &Header, row: impl Fn(TrialId) -> Option<Ro
                 gain_vs(comparison)
             );
             Some(Line::of(*trial, "promising", Tone::Plain, text))
+        }
+        Event::BaselineMended { trial, runs } => {
+            let more = if *runs > 0 { format!("; it runs {} for the noise", plural(*runs as usize, "more time")) } else { String::new() };
+            let text = format!("baseline failed: mended by {trial}, and scores are measured against it{more}");
+            Some(Line::of(*trial, "mended", Tone::Good, text))
         }
         Event::SetAside { trial, implausible } => {
             let text = format!("implausible gain, set aside: {}; {}", implausible.why(), implausible.told());
@@ -137,9 +142,10 @@ pub fn line(record: &Record, header: &Header, row: impl Fn(TrialId) -> Option<Ro
             Some(Line::of(*trial, "rebased", Tone::Faint, format!("revision {revision}, carried over to {onto}")))
         }
         Event::Cautioned { text, .. } => Some(Line::new(Tone::Warning, "warning", safe(text))),
-        Event::ProposalFailed { proposal, detail } => {
+        Event::ProposalFailed { proposal, detail, gave_up } => {
             let cost = before.spent.get(proposal).map(|s| format!("  ({})", spent(s))).unwrap_or_default();
-            Some(Line::new(Tone::Warning, format!("{proposal}  nothing"), format!("{}{cost}", safe(detail))))
+            let tone = if *gave_up { Tone::Plain } else { Tone::Warning };
+            Some(Line::new(tone, format!("{proposal}  nothing"), format!("{}{cost}", safe(detail))))
         }
         Event::HoldoutUnsealed { holdout } if !holdout.is_empty() => {
             Some(Line::new(Tone::Plain, "holdout", format!("unsealed for {}", plural(holdout.len(), "trial"))))
@@ -244,7 +250,7 @@ fn best_line(best: &Best, before: Option<&Best>, header: &Header) -> Option<Line
     if before.is_some_and(|before| shown(before) == shown(best)) {
         return None;
     }
-    if best.trial == TrialId::BASELINE {
+    if best.trial == header.mended.unwrap_or(TrialId::BASELINE) {
         return Some(Line::of(best.trial, "best", Tone::Plain, format!("{value}  nothing is kept")));
     }
     Some(Line::of(best.trial, "best", Tone::Good, format!("{value}  on the baseline {}", gain(best))))

@@ -261,7 +261,8 @@ impl Printer {
             return self.screen.line(&printable_json(&summary(study, now(), exit_code(finish)).to_string()));
         }
         self.screen.line("")?;
-        for line in closing(study, now(), &self.suffix) {
+        let width = if self.terminal { (self.width)() } else { usize::MAX };
+        for line in closing(study, now(), &self.suffix, width) {
             self.screen.line(&line)?;
         }
         Ok(())

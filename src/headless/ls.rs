@@ -104,6 +104,7 @@ fn state(listed: &Listed, head: &Head) -> String {
         (_, true, None) => head.state.word().to_owned(),
         (true, false, _) if head.waiting > 0 => format!("{}, {} waiting", head.state.word(), head.waiting),
         (true, false, _) => head.state.word().to_owned(),
+        (false, false, _) if !head.begun => "not started".to_owned(),
         (false, false, _) => "no engine".to_owned(),
     }
 }

@@ -1,7 +1,7 @@
 //! `trialdeck show`: a study in one page, and all of one trial.
 
 use super::paint::{Paint, Tone, tone_of};
-use super::words::{fit, freedom, gain_vs, outcome, plural, safe, score, seconds, signed, span, table};
+use super::words::{fit, freedom, gain, gain_vs, outcome, plural, safe, score, seconds, signed, span, table, wrap, wrapped};
 use crate::model::{
     Comparison, Decision, Millis, Reviewer, Study, StudyState, TrialId,
     number::{rough, short},
@@ -10,23 +10,34 @@ use crate::protocol::{
     TrialDetail,
     document::{RunDocument, TrialDocument},
 };
+use unicode_width::UnicodeWidthStr;
 
-/// Longest hypothesis of a trial's row, in columns.
-const HYPOTHESIS: usize = 72;
+/// The least that a row of the table of trials says of a hypothesis, in columns: others give way to it.
+const HYPOTHESIS: usize = 24;
+/// What a narrow terminal shows of a proposer's name.
+const PROPOSER: usize = 16;
 /// Lines of reasoning shown.
 const REASONING: usize = 40;
 
-/// Returns a study for people: settings, the closing table's facts so far, and one row a trial. `live`: an engine drives it.
-pub fn show_study(study: &Study, now: Millis, live: bool, suffix: &str, paint: Paint) -> String {
+/// Returns a study for people: settings, the closing table's facts so far, and one row of at most `width` columns a trial. `live`:
+/// an engine drives it.
+pub fn show_study(study: &Study, now: Millis, live: bool, suffix: &str, width: usize, paint: Paint) -> String {
     let s = &study.settings;
-    let mut lines = vec![paint.tone(Tone::Strong, &safe(&s.title)), how(study), format!("from {}", safe(&study.source)), String::new()];
+    let mut lines = vec![paint.tone(Tone::Strong, &safe(&s.title))];
+    lines.extend(wrap(&how(study), width));
+    lines.extend([format!("from {}", safe(&study.source)), String::new()]);
     if !(live || matches!(study.state, StudyState::Finished | StudyState::Failed)) {
-        let text = format!("no engine drives this study: `trialdeck resume {}{suffix}` goes on where it stopped", safe(&study.name));
-        lines.extend([paint.tone(Tone::Bad, &text), String::new()]);
+        let name = safe(&study.name);
+        let (tone, text) = if study.slots.is_empty() {
+            (Tone::Warning, format!("this study was not started yet: `trialdeck resume {name}{suffix}` starts it"))
+        } else {
+            (Tone::Bad, format!("no engine drives this study: `trialdeck resume {name}{suffix}` goes on where it stopped"))
+        };
+        lines.extend([paint.tone(tone, &text), String::new()]);
     }
-    lines.extend(super::closing::closing(study, now, suffix));
+    lines.extend(super::closing::closing(study, now, suffix, width));
     lines.push(String::new());
-    lines.extend(trials(study, paint));
+    lines.extend(trials(study, width, paint));
     lines.join("\n") + "\n"
 }
 
@@ -50,69 +61,93 @@ fn how(study: &Study) -> String {
     }
 }
 
-fn trials(study: &Study, paint: Paint) -> Vec<String> {
-    let head = ["TRIAL", "PARENT", "OUTCOME", "SCORE", "GAIN", "RUNS", "PROPOSER", "HYPOTHESIS"].map(str::to_owned).to_vec();
-    let rows: Vec<Vec<String>> = std::iter::once(head)
-        .chain(study.trials.iter().map(|t| {
+/// The table of trials; what a narrow terminal has no room for goes by and by.
+fn trials(study: &Study, width: usize, paint: Paint) -> Vec<String> {
+    let rows = |narrow: bool, short: bool| -> Vec<Vec<String>> {
+        let head = ["TRIAL", "PARENT", "OUTCOME", "SCORE", "GAIN", "RUNS", "PROPOSER", "HYPOTHESIS"].map(str::to_owned).to_vec();
+        let row = |t: &crate::model::Trial| {
             let label = t.failure.as_ref().map(|f| f.label);
+            let (proposer, gain) = (safe(&t.proposer), t.comparison.as_ref().map_or("-".into(), gain_vs));
             vec![
                 t.id.to_string(),
                 t.parents.first().map_or("-".into(), TrialId::to_string),
                 format!("{}{}", outcome(t.status, t.verdict, label), if t.verified { " verified" } else { "" }),
                 score(t.score, study.settings.score_source),
-                t.comparison.as_ref().map_or("-".into(), gain_vs),
+                if short { gain.split(' ').next().unwrap_or_default().to_owned() } else { gain },
                 t.runs.len().to_string(),
-                safe(&t.proposer),
-                fit(&safe(&t.hypothesis), HYPOTHESIS),
+                if narrow { fit(proposer.strip_prefix("agents/").unwrap_or(&proposer), PROPOSER) } else { proposer },
+                safe(&t.hypothesis),
             ]
-        }))
-        .collect();
+        };
+        let all = std::iter::once(head).chain(study.trials.iter().map(row));
+        // The tree has the parents too, and a trial's own page all its runs.
+        all.map(|mut row| {
+            if short {
+                row.remove(5);
+                row.remove(1);
+            }
+            row
+        })
+        .collect()
+    };
+    let before = |rows: &Vec<Vec<String>>| {
+        let last = rows.first().map_or(0, Vec::len).saturating_sub(1);
+        let widest = |column: usize| rows.iter().filter_map(|r| r.get(column)).map(|cell| cell.width()).max().unwrap_or(0);
+        (0..last).map(|column| widest(column) + 2).sum::<usize>()
+    };
+    let choices = [(false, false), (true, false), (true, true)];
+    let fits = |rows: &Vec<Vec<String>>| before(rows).saturating_add(HYPOTHESIS) <= width;
+    let rows = choices.iter().map(|(narrow, short)| rows(*narrow, *short)).find(fits).unwrap_or_else(|| rows(true, true));
+    let right = if rows.first().is_some_and(|head| head.len() == 8) { &[5][..] } else { &[] };
     let tones =
         std::iter::once(Tone::Strong).chain(study.trials.iter().map(|t| tone_of(t.status, t.verdict, t.failure.as_ref().map(|f| f.label))));
-    table(&rows, &[5]).iter().zip(tones).map(|(line, tone)| paint.tone(tone, line)).collect()
+    table(&rows, right).iter().zip(tones).map(|(line, tone)| paint.tone(tone, &fit(line, width))).collect()
 }
 
-/// Returns all of one trial for people.
-pub fn show_trial(study: &Study, detail: &TrialDetail, suffix: &str, paint: Paint) -> String {
+/// Returns all of one trial for people, in lines of at most `width` columns but for what is to be copied.
+pub fn show_trial(study: &Study, detail: &TrialDetail, suffix: &str, width: usize, paint: Paint) -> String {
     let t = &detail.document;
     let label = t.failure.as_ref().map(|f| f.label);
     let word = outcome(t.status, t.verdict, label);
     let verified = if t.verified { ", verified" } else { "" };
-    let mut lines = vec![
-        format!("{}  {}{verified}", paint.tone(Tone::Strong, &t.id.to_string()), paint.tone(tone_of(t.status, t.verdict, label), word)),
-        safe(&t.hypothesis),
-        String::new(),
-    ];
-    let rows: Vec<Vec<String>> = facts(study, detail).into_iter().map(Vec::from).collect();
-    lines.extend(table(&rows, &[]));
+    let mut lines = vec![format!(
+        "{}  {}{verified}",
+        paint.tone(Tone::Strong, &t.id.to_string()),
+        paint.tone(tone_of(t.status, t.verdict, label), word)
+    )];
+    lines.extend(wrap(&safe(&t.hypothesis), width));
+    lines.push(String::new());
+    lines.extend(wrapped(&facts(study, detail), width));
     if !t.runs.is_empty() {
         lines.push(String::new());
-        lines.extend(runs(study, &t.runs, paint));
+        lines.extend(runs(study, &t.runs, width, paint));
     }
     for run in &t.runs {
         let tree = study.trial(t.id).and_then(|t| t.run(run.id)).map_or("", |r| r.tree.as_str());
         let same: Vec<String> = study.same_artifacts(tree, run.artifacts.as_deref()).take(4).map(|r| r.to_string()).collect();
         if !same.is_empty() {
             let text = format!("{} left the very artifacts of {}, whose code is another", run.id, same.join(", "));
-            lines.push(paint.tone(Tone::Bad, &text));
+            lines.extend(wrap(&text, width).iter().map(|line| paint.tone(Tone::Bad, line)));
         }
     }
     if let Some(draft) = detail.draft.as_ref().filter(|d| !d.reasoning.trim().is_empty()) {
         lines.extend([String::new(), paint.tone(Tone::Strong, "reasoning")]);
         let reasoning: Vec<&str> = draft.reasoning.lines().collect();
-        lines.extend(reasoning.iter().take(REASONING).map(|line| format!("  {}", safe(line))));
+        lines.extend(reasoning.iter().take(REASONING).flat_map(|line| wrap(&format!("  {}", safe(line)), width)));
         if reasoning.len() > REASONING {
             lines.push(format!("  … {} more lines in --json", reasoning.len() - REASONING));
         }
     }
     if let Some(origin) = t.imported.as_ref().filter(|o| !o.notes.is_empty()) {
-        lines.extend([String::new(), paint.tone(Tone::Strong, "notes of the source"), format!("  {}", safe(&origin.notes))]);
+        lines.extend([String::new(), paint.tone(Tone::Strong, "notes of the source")]);
+        lines.extend(wrap(&format!("  {}", safe(&origin.notes)), width));
     }
     if t.imported.is_some() && t.tree.is_none() {
         return lines.join("\n") + "\n";
     }
     let name = safe(&study.name);
     lines.extend([String::new(), format!("trialdeck diff {name} {}{suffix}    trialdeck log {name} {}{suffix}", t.id, t.id)]);
+    lines.extend(t.superseded.last().map(|past| format!("trialdeck diff {name} {}{suffix} --revision {}", t.id, past.revision)));
     lines.join("\n") + "\n"
 }
 
@@ -124,6 +159,9 @@ fn facts(study: &Study, detail: &TrialDetail) -> Vec<[String; 2]> {
     say("score", format!("{} ({} {})", score(t.score, source), study.settings.goal.word(), safe(&study.settings.metric)));
     if let Some(comparison) = &detail.comparison {
         say("compared", compared(comparison));
+    }
+    if let Some(best) = study.best.as_ref().filter(|b| b.trial == t.id && b.verified) {
+        say("headline", format!("{}, of its fresh runs alone, without the one that made it stand out", gain(best)));
     }
     if let Some(failure) = &t.failure {
         say("failure", format!("{}: {}", failure.label.word(), safe(&failure.detail)));
@@ -141,6 +179,10 @@ fn facts(study: &Study, detail: &TrialDetail) -> Vec<[String; 2]> {
     }
     let proposal = t.proposal.map(|p| format!(", {p} revision {}", t.revision)).unwrap_or_default();
     say("proposer", format!("{}{proposal}", safe(&t.proposer)));
+    for past in &t.superseded {
+        let size = past.diff.map(|d| format!(" (+{} -{})", d.added, d.removed)).unwrap_or_default();
+        say(&format!("revision {}", past.revision), format!("{}{size}; {}", safe(&past.hypothesis), safe(&past.why())));
+    }
     if let Some(knobs) = detail.draft.as_ref().filter(|d| !d.knobs.is_empty()).map(|d| &d.knobs) {
         let knobs: Vec<String> = knobs.iter().map(|(name, value)| format!("{} = {}", safe(name), safe(&value.to_string()))).collect();
         say("knobs", knobs.join(", "));
@@ -203,7 +245,7 @@ fn compared(c: &Comparison) -> String {
     )
 }
 
-fn runs(study: &Study, runs: &[RunDocument], paint: Paint) -> Vec<String> {
+fn runs(study: &Study, runs: &[RunDocument], width: usize, paint: Paint) -> Vec<String> {
     let head = ["RUN", "KIND", "SEED", "SCORE", "TIME", "MEMORY", "NOTES"].map(str::to_owned).to_vec();
     let rows: Vec<Vec<String>> = std::iter::once(head)
         .chain(runs.iter().map(|r| {
@@ -221,7 +263,7 @@ fn runs(study: &Study, runs: &[RunDocument], paint: Paint) -> Vec<String> {
         }))
         .collect();
     let tones = std::iter::once(Tone::Strong).chain(runs.iter().map(|r| if r.failure.is_some() { Tone::Bad } else { Tone::Plain }));
-    table(&rows, &[2, 4, 5]).iter().zip(tones).map(|(line, tone)| paint.tone(tone, line)).collect()
+    table(&rows, &[2, 4, 5]).iter().zip(tones).map(|(line, tone)| paint.tone(tone, &fit(line, width))).collect()
 }
 
 fn decision(decision: Decision) -> &'static str {

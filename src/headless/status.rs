@@ -64,6 +64,7 @@ fn headline(header: &Header) -> String {
             [Some(best), baseline].into_iter().flatten().collect::<Vec<_>>().join("  ")
         }
         (None, Some(baseline)) => format!("{baseline}, nothing kept yet"),
+        (None, None) if header.mending => "mending the baseline, which failed".into(),
         (None, None) if matches!(header.noise, Noise::Unknown { .. }) => "measuring the baseline".into(),
         (None, None) => String::new(),
     }
@@ -80,6 +81,7 @@ fn activity(header: &Header, now: Millis) -> String {
             }
         })
         .collect();
+    parts.extend(header.quiet.map(|quiet| quiet.short().to_owned()));
     if header.waiting > 0 {
         parts.push(format!("{} waiting for review", header.waiting));
     }

@@ -196,7 +196,7 @@ fn lines_of_a_study_with_reviews_and_of_other_facts() {
             expected: None,
         },
         Event::Staled { trial: TrialId(4), detail: "t0001 was kept before it was accepted".into() },
-        Event::ProposalFailed { proposal: ProposalId(9), detail: "every value has been tried".into() },
+        Event::ProposalFailed { proposal: ProposalId(9), detail: "every value has been tried".into(), gave_up: false },
         Event::ReplicatesAsked { trial: TrialId(1), runs: 2, certify: true },
         steered(SettingsChange::Autonomy { mode: Autonomy::Auto }),
         steered(SettingsChange::LetPass { proposer: "knobs/tpe".into() }),
@@ -260,7 +260,7 @@ fn the_closing_table() {
         ("failed", fold(unknown)),
         ("the first fact alone", fold(vec![created(settings(), "tree0")])),
     ] {
-        out.push_str(&format!("{name}\n{}\n\n", closing(&study, now, " --studies DIR").join("\n")));
+        out.push_str(&format!("{name}\n{}\n\n", closing(&study, now, " --studies DIR", usize::MAX).join("\n")));
     }
     printable(&out);
     insta::assert_snapshot!("closing", out);
@@ -271,12 +271,56 @@ fn the_closing_table() {
 #[test]
 fn trees_and_tables() {
     let study = finished();
-    let mut text = tree(&study, Paint::PLAIN);
+    let mut text = tree(&study, usize::MAX, Paint::PLAIN);
     text.push('\n');
-    text.push_str(&show_study(&study, Millis(200_000), true, "", Paint::PLAIN));
+    text.push_str(&show_study(&study, Millis(200_000), true, "", usize::MAX, Paint::PLAIN));
     printable(&text);
     insta::assert_snapshot!("tree_and_show", text);
-    assert!(tree(&study, Paint { color: true }).contains("\u{1b}[32m"));
+    assert!(tree(&study, usize::MAX, Paint { color: true }).contains("\u{1b}[32m"));
+}
+
+#[test]
+fn a_terminal_gets_lines_of_its_width_and_a_pipe_the_whole() {
+    let hypothesis =
+        "漢字 a warm-up of two hundred steps keeps the first updates from throwing the weights far away from where they began, all of it";
+    let mut events = story(settings());
+    let first = fold(events.clone()).trials.len() as u32;
+    events.extend((first..first + 20).map(|n| proposed(n, n - 1, hypothesis)));
+    let study = fold(events);
+    let wide = |text: &str| text.lines().map(UnicodeWidthStr::width).max().unwrap();
+    for width in [40, 60, 80, 100, 120, 160] {
+        let text = tree(&study, width, Paint::PLAIN);
+        assert!(wide(&text) == width, "{width}\n{text}");
+        assert_eq!(text.lines().count(), study.trials.len());
+        let shown = show_study(&study, Millis(200_000), true, "", width, Paint::PLAIN);
+        let (page, table) = shown.split_once("\nTRIAL").unwrap();
+        assert!(width < 80 || wide(page) <= width, "{width}\n{page}");
+        assert!(wide(table) <= width && table.contains('…'), "{width}\n{table}");
+        assert!(width < 80 || table.contains("warm-up of two"), "{width}\n{table}");
+        let coloured = tree(&study, width, Paint { color: true });
+        assert_eq!(coloured.matches("\u{1b}[0m").count() * 2, coloured.matches('\u{1b}').count(), "each colour ends");
+    }
+    let whole = [tree(&study, usize::MAX, Paint::PLAIN), show_study(&study, Millis(200_000), true, "", usize::MAX, Paint::PLAIN)];
+    assert!(whole.iter().all(|text| text.matches(hypothesis).count() == 20 && !text.contains('…')));
+    let trial = study.trial(TrialId(7)).unwrap();
+    let detail = TrialDetail { document: trial_document(trial), request: None, draft: None, comparison: None };
+    let page = show_trial(&study, &detail, "", 60, Paint::PLAIN);
+    assert!(wide(&page) <= 60 && !page.contains('…'), "a trial's own page says all\n{page}");
+}
+
+#[test]
+fn a_study_that_was_never_started_says_so() {
+    let study = fold(vec![created(settings(), "tree0")]);
+    let text = show_study(&study, Millis(0), false, "", usize::MAX, Paint::PLAIN);
+    assert!(text.contains("not started yet: `trialdeck resume ") && !text.contains("no engine drives"), "{text}");
+    let listed = |study: &Study| {
+        let head = Ok(Head::of(study, None));
+        ls(&[Listed { name: "wind-1".into(), dir: "/studies/wind-1".into(), head, live: false }], Millis(0), usize::MAX, Paint::PLAIN)
+    };
+    assert!(listed(&study).contains("not started"));
+    let begun = fold(story(settings()));
+    assert!(listed(&begun).contains("no engine"));
+    assert!(show_study(&begun, Millis(0), false, "", usize::MAX, Paint::PLAIN).contains("goes on where it stopped"));
 }
 
 #[test]
@@ -287,7 +331,7 @@ fn a_tree_of_any_shape_is_drawn() {
     }
     // An import may name parents that do not make a tree.
     events.extend([proposed(3_000, 3_000, "itself"), proposed(3_001, 9_999, "nobody")]);
-    let text = tree(&fold(events), Paint::PLAIN);
+    let text = tree(&fold(events), usize::MAX, Paint::PLAIN);
     assert_eq!(text.lines().count(), 3_002);
     assert!(text.lines().all(|line| line.chars().count() < 120));
 }
@@ -307,7 +351,7 @@ fn one_trial_in_full() {
             reasoning: "expected improvement 0.012\n\u{1b}[2Jbest of 24 candidates".into(),
         });
         let detail = TrialDetail { document: trial_document(trial), request: None, draft, comparison: trial.comparison.clone() };
-        out.push_str(&show_trial(&study, &detail, "", Paint::PLAIN));
+        out.push_str(&show_trial(&study, &detail, "", usize::MAX, Paint::PLAIN));
         out.push_str("────\n");
     }
     printable(&out);

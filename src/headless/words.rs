@@ -169,6 +169,51 @@ pub fn fit(text: &str, columns: usize) -> String {
     out
 }
 
+/// Breaks a text at its blanks into lines of so many columns; what has no blank to break at is broken where it must be. Blanks that it
+/// begins with stay before each line.
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let indent: String = text.chars().take_while(|c| *c == ' ').collect();
+    let columns = columns.max(1);
+    let (mut lines, mut line, mut used) = (Vec::new(), indent.clone(), indent.len());
+    let mut empty = true;
+    for word in text.trim_start_matches(' ').split(' ') {
+        let wide = word.width();
+        if !empty && used + 1 + wide > columns {
+            lines.push(std::mem::replace(&mut line, indent.clone()));
+            (used, empty) = (indent.len(), true);
+        }
+        if !empty {
+            line.push(' ');
+            used += 1;
+        }
+        for c in word.chars() {
+            let wide = c.width().unwrap_or(0);
+            if used + wide > columns && used > indent.len() {
+                lines.push(std::mem::replace(&mut line, indent.clone()));
+                used = indent.len();
+            }
+            line.push(c);
+            used += wide;
+        }
+        empty = false;
+    }
+    lines.push(line);
+    lines
+}
+
+/// Rows of a key and a text, the text broken into lines under each other.
+pub fn wrapped(rows: &[[String; 2]], columns: usize) -> Vec<String> {
+    let keys = rows.iter().map(|[key, _]| key.width()).max().unwrap_or(0);
+    // In a terminal so narrow the text would be a column of letters.
+    let room = columns.saturating_sub(keys + 2).max(16);
+    rows.iter()
+        .flat_map(|[key, text]| {
+            let lines = wrap(text, room).into_iter().enumerate();
+            lines.map(|(n, line)| format!("{}  {line}", pad(if n == 0 { key } else { "" }, keys)).trim_end().to_owned())
+        })
+        .collect()
+}
+
 /// Fills a text up to so many columns.
 pub fn pad(text: &str, columns: usize) -> String {
     format!("{text}{}", " ".repeat(columns.saturating_sub(text.width())))
@@ -200,6 +245,23 @@ mod tests {
         {
             assert_eq!(span(seconds), want, "{seconds}");
         }
+    }
+
+    #[test]
+    fn texts_are_broken_at_blanks() {
+        for (text, columns, want) in [
+            ("one two three", 7, &["one two", "three"][..]),
+            ("one two", usize::MAX, &["one two"]),
+            ("", 5, &[""]),
+            ("  ab cd ef", 7, &["  ab cd", "  ef"]),
+            ("abcdefgh ij", 3, &["abc", "def", "gh", "ij"]),
+            ("漢字漢字 x", 5, &["漢字", "漢字", "x"]),
+            ("  漢", 1, &["  漢"]),
+        ] {
+            assert_eq!(wrap(text, columns), want, "{text} in {columns}");
+        }
+        let rows = [["key".to_owned(), "a text that is long".to_owned()], ["k".to_owned(), "short".to_owned()]];
+        assert_eq!(wrapped(&rows, 21), ["key  a text that is", "     long", "k    short"]);
     }
 
     #[test]

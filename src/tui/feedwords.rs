@@ -21,7 +21,9 @@ pub fn words(event: &Event, decimals: usize) -> Option<(String, Role)> {
     let because = |reason: &Option<String>| reason.as_ref().map(|r| format!(": {}", clean(r))).unwrap_or_default();
     Some(match event {
         Event::StudyCreated { study, .. } => (format!("study {} created", clean(study)), Role::Text),
-        Event::EngineStarted { pid, host, slots, .. } => (format!("engine {pid} on {}, {} slots", clean(host), slots.len()), Role::Dim),
+        Event::EngineStarted { pid, host, slots, .. } => {
+            (format!("engine {pid} on {}, {} slot{}", clean(host), slots.len(), if slots.len() == 1 { "" } else { "s" }), Role::Dim)
+        }
         Event::EngineStopped => ("engine stopped".into(), Role::Dim),
         Event::BaselineDone { failure: None } => ("the baseline is measured".into(), Role::Text),
         Event::BaselineDone { failure: Some(f) } => (format!("the baseline failed: {}", f.label.word().replace('_', " ")), Role::Failed),
@@ -74,7 +76,8 @@ pub fn words(event: &Event, decimals: usize) -> Option<(String, Role)> {
         Event::ProposalAsked { proposal, proposer, assignment: None, .. } => {
             (format!("{proposal} asked of {}", clean(proposer)), Role::Dim)
         }
-        Event::ProposalFailed { proposal, detail } => (format!("{proposal} came to nothing: {}", clean(detail)), Role::Failed),
+        Event::ProposalFailed { proposal, detail, gave_up: true } => (format!("{proposal}: {}", clean(detail)), Role::Dim),
+        Event::ProposalFailed { proposal, detail, .. } => (format!("{proposal} came to nothing: {}", clean(detail)), Role::Failed),
         Event::Proposed { proposal, trial, hypothesis, .. } => {
             (format!("{trial} proposed as {proposal}: {}", clean(hypothesis)), Role::Text)
         }
@@ -147,6 +150,7 @@ pub fn words(event: &Event, decimals: usize) -> Option<(String, Role)> {
                 (Verdict::RolledBack, None) => (format!("{trial} rolled back{gain}"), Role::Warn),
             }
         }
+        Event::BaselineMended { trial, .. } => (format!("baseline failed: mended by {trial}; scores are measured against it"), Role::Ok),
         Event::IncumbentMoved { trial, from } => (format!("the search builds on {trial} now, not on {from}"), Role::Accent),
         Event::BestChanged { trial, score, .. } if *trial == TrialId::BASELINE => {
             (format!("nothing is kept: the baseline has {}", score_of(*score)), Role::Best)

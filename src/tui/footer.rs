@@ -19,6 +19,7 @@ fn fits(ctx: &Ctx<'_>, action: Action, scope: Scope) -> bool {
         Action::TakeHunk | Action::Later => review && waits,
         Action::LetPass => review && waits,
         Action::Undo => ctx.state.last_review.is_some(),
+        Action::Older => matches!(focus, Pane::Tree | Pane::Proposal | Pane::Queue) && enabled(action, ctx.state, ctx.mirror).is_ok(),
         Action::NextPart => matches!(focus, Pane::Proposal | Pane::Curves | Pane::Log | Pane::Reasoning),
         Action::Follow => matches!(focus, Pane::Log | Pane::Reasoning),
         Action::Mark | Action::Open | Action::Filter => !review && focus == Pane::Tree,

@@ -53,6 +53,7 @@ fn state(ctx: &Ctx<'_>, h: &Header) -> Line {
     match h.state {
         StudyState::Running if h.stopping => Line::of("◌ stopping after the running runs", Role::Warn),
         StudyState::Running if h.setup.as_ref().is_some_and(Setup::in_flight) => setting_up(ctx, h),
+        StudyState::Running if h.mending => Line::of("● mending the baseline, which failed", Role::Warn),
         StudyState::Running if h.baseline_score.is_none() => {
             let done = ctx.mirror.rows.first().map_or(0, |r| r.runs);
             Line::of(format!("● measuring the baseline, run {} of {}", done.max(1), h.baseline_runs), Role::Running)
@@ -221,7 +222,11 @@ fn spent(h: &Header) -> Line {
 /// Agents at work.
 fn thinking(h: &Header) -> Line {
     let n = h.thinking.iter().filter(|t| t.assignment.is_some()).count();
-    if n == 0 { Line::default() } else { Line::of(format!("◌ {n} thinking"), Role::Running) }
+    match (n, h.quiet) {
+        (0, Some(quiet)) => Line::of(format!("◌ {}", quiet.short()), Role::Waiting),
+        (0, None) => Line::default(),
+        _ => Line::of(format!("◌ {n} thinking"), Role::Running),
+    }
 }
 
 fn slots(h: &Header) -> Line {

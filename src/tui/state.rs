@@ -97,6 +97,8 @@ pub struct TreeState {
 pub struct DiffState {
     /// Of which trial; another one starts at the top.
     pub trial: Option<TrialId>,
+    /// Which of its revisions, where it is not the current one.
+    pub revision: Option<u32>,
     /// The current hunk, counted over all files.
     pub hunk: usize,
     /// Hunks that are to be left out.
@@ -392,9 +394,10 @@ impl UiState {
         row.status == Status::Waiting && !self.sent.values().any(|s| s.reviewed.is_some() && s.reviewed == row.proposal)
     }
 
-    /// The question for a trial's diff against its parent.
+    /// The question for a trial's diff against its parent, of the revision that is looked at.
     pub fn diff_query(&self, trial: TrialId) -> Query {
-        Query::Diff { trial, against: Against::Parent, options: self.diff.options }
+        let revision = self.diff.revision.filter(|_| self.diff.trial == Some(trial));
+        Query::Diff { trial, against: Against::Parent, options: self.diff.options, revision }
     }
 
     /// Why no wish can be sent; none when one can.

@@ -76,6 +76,8 @@ pub struct Stream {
     pub failed: Option<(Millis, String)>,
     /// Its first word was heard here: nothing is missing at the start but what was dropped.
     pub whole: bool,
+    /// The first word of the attempt that is under way was heard here.
+    pub begun: bool,
     cost: usize,
     calls: u64,
     /// The last character was a carriage return: a line feed after it is the same line end.
@@ -303,6 +305,24 @@ impl Thoughts {
     /// Takes a piece.
     pub fn push(&mut self, proposal: ProposalId, thought: Thought) {
         self.stream(proposal).push(thought);
+    }
+
+    /// What was said so far in the attempt that is under way: in place of all that was heard of the request.
+    pub fn heard(&mut self, proposal: ProposalId, revision: u32, lost: u64, thoughts: Vec<Thought>) {
+        let stream = self.stream(proposal);
+        // What was said of earlier revisions is in the record.
+        let (whole, row) = (revision <= 1, stream.row.take());
+        *stream = Stream { lost, whole, begun: true, row, touched: stream.touched, ..Stream::default() };
+        for thought in thoughts {
+            stream.push(thought);
+        }
+    }
+
+    /// The engine is not heard any more: of what is held the end may be missing.
+    pub fn cut_off(&mut self) {
+        for stream in self.streams.values_mut() {
+            (stream.whole, stream.begun) = (false, false);
+        }
     }
 
     /// A request was made: what comes now comes from its start.

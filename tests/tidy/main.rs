@@ -31,7 +31,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("watch", &["model", "beneath"]),
     ("evaluate", &["model", "task", "run"]),
     // between 2 and 3: what the engine and cold clients answer alike
-    ("archive", &["model", "protocol", "journal", "lineage", "watch", "task", "run"]),
+    ("archive", &["model", "search", "protocol", "journal", "lineage", "watch", "task", "run"]),
     // 3: the engine
     (
         "engine",

@@ -3,7 +3,7 @@
 use super::finding::Finding;
 use crate::cli::{engine, host};
 use crate::client::studies;
-use crate::engine::clock;
+use crate::engine::{abandoned, clock, confinement};
 use crate::headless::plural;
 use crate::model::StudyState;
 use std::{
@@ -37,7 +37,7 @@ const FILE_SYSTEMS: &[(u64, &str, bool)] = &[
 
 pub(super) fn place(dir: &Path) -> Vec<Finding> {
     let existing = dir.ancestors().find(|d| d.is_dir()).unwrap_or(Path::new("/"));
-    vec![directory(dir, existing), file_system(existing), disk(existing), engines(dir), sockets(dir)]
+    [directory(dir, existing), file_system(existing), disk(existing), engines(dir), sockets(dir)].into_iter().chain(outside()).collect()
 }
 
 fn directory(dir: &Path, existing: &Path) -> Finding {
@@ -95,7 +95,7 @@ fn disk(existing: &Path) -> Finding {
 fn engines(dir: &Path) -> Finding {
     let (mut living, mut lost, mut old) = (0, Vec::new(), Vec::new());
     for listed in studies::list(dir) {
-        let unfinished = listed.head.as_ref().is_ok_and(|h| matches!(h.state, StudyState::Running));
+        let unfinished = listed.head.as_ref().is_ok_and(|h| h.begun && matches!(h.state, StudyState::Running));
         if listed.live {
             living += 1;
             let pid = engine::owner(&listed.dir).map_or(0, |o| o.pid);
@@ -142,6 +142,26 @@ fn sockets(dir: &Path) -> Finding {
         n => Finding::info("sockets", format!("{} left over by engines that were killed, in {}", plural(n, "socket"), at.display()))
             .means("harmless: the study's next engine replaces it"),
     }
+}
+
+/// Working directories outside of their studies, which are made where the users of runs cannot get to a study's own.
+fn outside() -> Option<Finding> {
+    let all = abandoned::outside(Path::new(confinement::OPEN));
+    let (gone, kept): (Vec<_>, Vec<_>) = all.iter().partition(|o| o.abandoned());
+    let unnamed: Vec<_> = kept.iter().filter(|o| o.study.is_none()).collect();
+    let many = |n: usize| plural(n, "working directory").replace("directorys", "directories");
+    let finding = match (gone.first(), unnamed.first()) {
+        (Some(_), _) => Finding::info("outside", format!("{} of studies that are gone, in {}", many(gone.len()), confinement::OPEN))
+            .means("the next study that gives its runs users of their own takes them away"),
+        (None, Some(first)) => {
+            Finding::info("outside", format!("{} that no study is named in: {}", many(unnamed.len()), first.dir.display()))
+                .means("made by an earlier version; of use only if a study's `work` is a link to it")
+                .mend("remove it if no study is")
+        }
+        (None, None) if kept.is_empty() => return None,
+        (None, None) => Finding::ok("outside", format!("{} of studies in {}", many(kept.len()), confinement::OPEN)),
+    };
+    Some(finding)
 }
 
 /// Whether the clock of a study is ahead of ours: reading it makes no sense of times then.

@@ -21,7 +21,7 @@ pub struct Arms {
     pub asked: Vec<(Arm, f64)>,
 }
 
-/// The rows: the best gain per minute first, then those that were asked most.
+/// The rows: the best gain per minute first, then those that were asked most; a favour moves none, so that keys meet what was chosen.
 pub fn rows(ctx: &Ctx<'_>) -> Option<Result<Vec<ArmRow>, String>> {
     match ctx.state.shelf.get(&Query::Arms)? {
         Ok(Answer::Arms { rows }) => {
@@ -54,6 +54,8 @@ pub fn favour(arms: &Arms, row: &ArmRow, key: char) -> Option<Favour> {
     Some(Favour { role, model: Some(model), surface, factor })
 }
 
+const SHARE: &str = "share: of the worth by which the next is chosen (gain per cost, what is not known yet, favour); new ones come first.";
+
 /// One column: its head, its width, and what stands in it.
 struct Column {
     head: &'static str,
@@ -63,19 +65,46 @@ struct Column {
     text: fn(&ArmRow, usize) -> String,
 }
 
-const COLUMNS: [Column; 11] = [
+const COLUMNS: [Column; 12] = [
     Column { head: "role", width: 13, rank: 0, text: |r, _| ink::clean(&r.arm.role) },
     Column { head: "surface", width: 12, rank: 1, text: |r, _| r.arm.surface.as_deref().map_or_else(|| "all".into(), ink::clean) },
     Column { head: "model", width: 13, rank: 2, text: |r, _| ink::clean(&r.arm.model) },
     Column { head: "asked", width: 5, rank: 0, text: |r, _| r.asked.to_string() },
-    Column { head: "ran", width: 4, rank: 3, text: |r, _| r.ran.to_string() },
+    Column { head: "ran", width: 4, rank: 4, text: |r, _| r.ran.to_string() },
     Column { head: "kept", width: 4, rank: 0, text: |r, _| r.kept.to_string() },
-    Column { head: "gain", width: 9, rank: 1, text: |r, d| if r.kept > 0 { status::delta(r.gain, d).0 } else { "—".into() } },
+    Column { head: "gain", width: 9, rank: 3, text: |r, d| if r.kept > 0 { status::delta(r.gain, d).0 } else { "—".into() } },
     Column { head: "runs", width: 6, rank: 5, text: |r, _| ink::span_of_time(r.seconds) },
     Column { head: "tokens", width: 6, rank: 7, text: |r, _| ink::tokens(r.tokens) },
     Column { head: "cost", width: 7, rank: 6, text: |r, _| if r.usd > 0.0 { ink::dollars(r.usd) } else { "—".into() } },
+    Column { head: "share", width: 5, rank: 1, text: |r, _| share(r) },
     Column { head: "favour", width: 6, rank: 1, text: |r, _| format!("×{}", crate::model::number::short(r.favour)) },
 ];
+
+/// Columns of text, in the order in which they get more room.
+const NAMES: [&str; 3] = ["role", "surface", "model"];
+
+/// Its part of the worth by which the next one is chosen.
+fn share(row: &ArmRow) -> String {
+    match row.share {
+        _ if row.favour == 0.0 => "off".into(),
+        Some(share) => format!("{share:.0}%"),
+        None => "new".into(),
+    }
+}
+
+/// The columns that fit, each with its width: names take what room is left, as far as they are long.
+fn laid_out(rows: &[ArmRow], room: usize) -> Vec<(&'static Column, usize)> {
+    let mut out: Vec<(&Column, usize)> = fitting(room).into_iter().map(|c| (c, c.width)).collect();
+    let mut spare = room.saturating_sub(out.iter().map(|(_, width)| width + 1).sum::<usize>() + 2);
+    for head in NAMES {
+        let Some((column, width)) = out.iter_mut().find(|(c, _)| c.head == head) else { continue };
+        let longest = rows.iter().map(|row| ink::width(&(column.text)(row, 0))).max().unwrap_or(0);
+        let more = longest.saturating_sub(*width).min(spare);
+        *width += more;
+        spare -= more;
+    }
+    out
+}
 
 /// The columns that fit.
 fn fitting(width: usize) -> Vec<&'static Column> {
@@ -87,22 +116,25 @@ fn fitting(width: usize) -> Vec<&'static Column> {
     columns
 }
 
-fn cells(columns: &[&Column], text: impl Fn(&Column) -> String) -> String {
-    let cell = |c: &&Column| match c.head {
-        "role" | "surface" | "model" => ink::left(&ink::cut_middle(&text(c), c.width), c.width),
-        _ => ink::right(&text(c), c.width),
+fn cells(columns: &[(&Column, usize)], text: impl Fn(&Column) -> String) -> String {
+    let cell = |(c, width): &(&Column, usize)| match c.head {
+        head if NAMES.contains(&head) => ink::left(&ink::cut_middle(&text(c), *width), *width),
+        _ => ink::right(&text(c), *width),
     };
     columns.iter().map(cell).collect::<Vec<_>>().join(" ")
 }
 
 /// The dialog.
 pub fn block(arms: &Arms, ctx: &Ctx<'_>, size: (u16, u16)) -> Block {
-    let width = usize::from(size.0).saturating_sub(8).min(102);
-    let columns = fitting(width);
+    let width = usize::from(size.0).saturating_sub(8).min(140);
+    let rows = rows(ctx);
+    let columns = laid_out(rows.as_ref().and_then(|r| r.as_ref().ok()).map_or(&[], Vec::as_slice), width);
+    // No wider than its columns, in a wide terminal.
+    let width = width.min(columns.iter().map(|(_, width)| width + 1).sum::<usize>() + 2).max(width.min(72));
     let decimals = ctx.header().map_or(4, status::decimals);
     let mut lines = Vec::new();
     let mut info = " esc closes ";
-    match rows(ctx) {
+    match rows {
         None => lines.push(Line::of("asking …", Role::Dim)),
         Some(Err(why)) => lines.extend(ink::wrap(&why, width).into_iter().map(|l| Line::of(l, Role::Warn))),
         Some(Ok(rows)) if rows.is_empty() => lines.push(Line::of("no agent was asked yet", Role::Dim)),
@@ -126,11 +158,14 @@ pub fn block(arms: &Arms, ctx: &Ctx<'_>, size: (u16, u16)) -> Block {
             }
             lines.push(Line::default());
             if let Some((proposal, why)) = rows.get(at).and_then(|row| last_asked(ctx, &row.arm)) {
-                let text = format!("{proposal} was asked of it: {}", ink::clean(why));
+                let text = format!("{proposal} went to it: {}", ink::clean(why));
                 lines.extend(ink::wrap(&text, width).into_iter().take(4).map(|l| Line::of(l, Role::Dim)));
             }
-            let note = "Gains are sums of what its keeps gained; a minute of runs is what they are measured by.";
-            lines.extend(ink::wrap(note, width).into_iter().map(|l| Line::of(l, Role::Dim)));
+            let mut note = SHARE.to_owned();
+            if columns.iter().any(|(c, _)| c.head == "gain") {
+                note.push_str(" gain: the sum of what its keeps gained.");
+            }
+            lines.extend(ink::wrap(&note, width).into_iter().map(|l| Line::of(l, Role::Dim)));
         }
     }
     boxed(middle(width, lines.len(), size), "who proposes", Line::of(info, Role::TitleDim), lines)
@@ -159,20 +194,15 @@ mod tests {
             assert!(columns.iter().any(|c| c.head == "role"));
             assert!(width < 40 || columns.iter().map(|c| c.width + 1).sum::<usize>() + 2 <= width, "{width}");
         }
-        assert_eq!(fitting(100).len(), COLUMNS.len());
+        assert_eq!(fitting(106).len(), COLUMNS.len());
+        let long = Arm { role: "data-and-regularisation".into(), model: "qwen3-coder-480b".into(), surface: Some("regularisation".into()) };
+        let rows = [ArmRow::unasked(long)];
+        for (room, want) in [(104, [13, 12, 13]), (112, [21, 12, 13]), (140, [23, 14, 16])] {
+            let widths: Vec<usize> = laid_out(&rows, room).iter().take(3).map(|(_, width)| *width).collect();
+            assert_eq!(widths, want, "{room}");
+        }
         let arm = Arm { role: "optimizer".into(), model: "m".into(), surface: None };
-        let row = |favour| ArmRow {
-            arm: arm.clone(),
-            asked: 1,
-            ran: 1,
-            kept: 0,
-            failed: 0,
-            gain: 0.0,
-            seconds: 1.0,
-            tokens: 1,
-            usd: 0.0,
-            favour,
-        };
+        let row = |favour| ArmRow { favour, ..ArmRow::unasked(arm.clone()) };
         for (now, key, want) in [
             (1.0, '+', Some(2.0)),
             (8.0, '+', Some(8.0)),

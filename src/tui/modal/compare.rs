@@ -25,7 +25,7 @@ pub struct Compare {
 impl Compare {
     /// The question for the diff.
     pub fn query(&self) -> Query {
-        Query::Diff { trial: self.to, against: Against::Trial(self.from), options: DiffOptions::default() }
+        Query::Diff { trial: self.to, against: Against::Trial(self.from), options: DiffOptions::default(), revision: None }
     }
 }
 

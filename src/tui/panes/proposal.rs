@@ -78,6 +78,7 @@ pub fn parts<'a>(ctx: &Ctx<'a>, width: usize) -> Option<Parts<'a>> {
         };
         head.push(Line::of(what, Role::Dim).cut(width));
     } else {
+        head.extend(superseded(ctx, row, width));
         match diff_of(ctx, row.id) {
             Some(Ok(diff)) if diff.files.is_empty() => head.push(Line::of("no difference to the parent", Role::Dim)),
             Some(Ok(diff)) => {
@@ -85,6 +86,7 @@ pub fn parts<'a>(ctx: &Ctx<'a>, width: usize) -> Option<Parts<'a>> {
                 rows = diff::index(diff, beside(ctx, width));
             }
             Some(Err(why)) => head.push(Line::of(format!("no diff: {}", ink::clean(why)), Role::Warn).cut(width)),
+            None if ctx.state.diff.revision.is_some() => head.push(Line::of("reading the diff …", Role::Dim)),
             None if row.back == Some(Back::Writing) => {
                 head.push(Line::of("its proposer writes a new revision; 5 shows what it thinks", Role::Running).cut(width));
             }
@@ -124,6 +126,9 @@ pub fn content(ctx: &Ctx<'_>, width: usize, height: usize) -> Content {
     }
     let mut title = Line::of(row.proposal.map_or_else(|| row.id.to_string(), |p| format!("{p} → {}", row.id)), Role::TitleDim);
     let mut info = Line::default();
+    if let Some(n) = ctx.state.diff.revision {
+        title.push(format!("  revision {n}, superseded"), Role::Warn);
+    }
     if let Some(diff) = parts.diff {
         title.push(format!("  +{}", diff.stat.added), Role::DiffAdd);
         title.push(format!(" −{}", diff.stat.removed), Role::DiffDel);
@@ -152,12 +157,14 @@ fn facts(ctx: &Ctx<'_>, header: &Header, row: &Row, width: usize) -> Vec<Line> {
     let hypothesis = known.map_or(row.title.as_str(), |d| d.document.hypothesis.as_str());
     out.extend(ink::wrap(&ink::clean(hypothesis), width).into_iter().take(6).map(|l| Line::of(l, Role::Strong)));
     out.extend(flags(row, known, width));
-    out.push(origin(row, known).cut(width));
+    out.push(origin(row, known, width));
     let (glyph, word, role) = status::of(row);
     let mut line = Line::of(format!("{glyph} {word}"), role);
-    let mut on_baseline = "";
+    let (mut on_baseline, mut on_all) = ("", None);
     if row.verified && row.verdict == Some(Verdict::Keep) {
         line.push(" by fresh runs", Role::Dim);
+    } else if header.mended == Some(row.id) {
+        line.push(" mended baseline", Role::Dim);
     } else if row.verdict == Some(Verdict::Keep) {
         line.push(" provisional", Role::Dim);
     }
@@ -167,10 +174,13 @@ fn facts(ctx: &Ctx<'_>, header: &Header, row: &Row, width: usize) -> Vec<Line> {
         if header.score_source == crate::model::ScoreSource::SelfReported {
             line.push(" self", Role::Warn);
         }
-        if let Some(base) = header.baseline_score.filter(|_| row.id != TrialId::BASELINE) {
+        if let Some(base) =
+            header.baseline_score.filter(|_| row.id != header.mended.unwrap_or(TrialId::BASELINE) && row.id != TrialId::BASELINE)
+        {
             let (text, role) = status::delta(header.goal.gain(score, base), decimals);
             line.push("   ", Role::Text);
-            line.push(text, role);
+            line.push(text.clone(), role);
+            on_all = Some(text);
             on_baseline = " on baseline";
         }
     }
@@ -187,6 +197,7 @@ fn facts(ctx: &Ctx<'_>, header: &Header, row: &Row, width: usize) -> Vec<Line> {
     if !room {
         out.push(Line::of(format!("  {}", holdout.trim_start()), Role::Text).cut(width));
     }
+    out.extend(headline(header, row, on_all.as_deref(), decimals, width));
     if let Some(c) = known.and_then(|d| d.comparison.as_ref()) {
         out.push(comparison(c, decimals, width).cut(width));
     }
@@ -201,6 +212,24 @@ fn facts(ctx: &Ctx<'_>, header: &Header, row: &Row, width: usize) -> Vec<Line> {
         out.push(Line::of(ink::clean(why), Role::Warn).cut(width));
     }
     out.push(Line::of("─".repeat(width), Role::Guide));
+    out
+}
+
+/// Of a revision that is looked back at: which it is, what it said, and why another one came.
+fn superseded(ctx: &Ctx<'_>, row: &Row, width: usize) -> Vec<Line> {
+    let Some(n) = ctx.state.diff.revision else { return Vec::new() };
+    let Some(Ok(d)) = detail(ctx, row.id) else { return Vec::new() };
+    let Some(past) = d.document.superseded.iter().find(|r| r.revision == n) else { return Vec::new() };
+    let mut out =
+        vec![Line::of(format!("↻ revision {n} of {}", d.document.revision), Role::Warn).and(" (superseded)", Role::Warn).cut(width)];
+    let parent = past.parents.first().filter(|p| row.parents.first() != Some(*p));
+    let on = parent.map(|p| format!(" (it stood on {p})")).unwrap_or_default();
+    let why = ink::wrap(&format!("{}{on}", ink::clean(&past.why())), width.saturating_sub(2));
+    out.extend(why.into_iter().take(3).map(|l| Line::of("  ", Role::Text).and(l, Role::Dim)));
+    if past.hypothesis != d.document.hypothesis {
+        let said = ink::wrap(&ink::clean(&past.hypothesis), width.saturating_sub(2));
+        out.extend(said.into_iter().take(3).map(|l| Line::of("  ", Role::Text).and(l, Role::Strong)));
+    }
     out
 }
 
@@ -235,30 +264,60 @@ fn imported(header: &Header, d: &TrialDetail, width: usize) -> Vec<Line> {
     out
 }
 
-fn origin(row: &Row, known: Option<&TrialDetail>) -> Line {
-    let mut line = Line::default();
+fn origin(row: &Row, known: Option<&TrialDetail>, width: usize) -> Line {
     if row.id == TrialId::BASELINE {
-        return Line::of("baseline", Role::Dim);
+        return Line::of("baseline", Role::Dim).cut(width);
     }
     let parents: Vec<String> = row.parents.iter().map(ToString::to_string).collect();
     let proposer = if row.model.is_some() { row.proposer.strip_prefix("agents/").unwrap_or(&row.proposer) } else { &row.proposer };
-    line.push(ink::clean(proposer), Role::Accent);
+    // By rank: what leaves first where there is no room.
+    let mut parts = vec![(0, Line::of(ink::clean(proposer), Role::Accent))];
     if let Some(model) = &row.model {
-        line.push(format!(" · {}", ink::cut_middle(&ink::clean(model), 24)), Role::Text);
+        parts.push((2, Line::of(ink::cut_middle(&ink::clean(model), 24), Role::Text)));
     }
-    line.push(format!(" · {} {}", row.operator.word(), parents.join(" × ")), Role::Dim);
+    parts.push((1, Line::of(format!("{} {}", row.operator.word(), parents.join(" × ")), Role::Dim)));
     if let Some(surface) = &row.surface {
-        line.push(format!(" · {}", ink::clean(surface)), Role::Dim);
+        parts.push((4, Line::of(ink::clean(surface), Role::Dim)));
     }
     if let Some(d) = known {
         if d.document.revision > 1 {
-            line.push(format!(" · revision {}", d.document.revision), Role::Accent);
+            parts.push((1, Line::of(format!("revision {}", d.document.revision), Role::Accent)));
         }
         if let Some(expected) = d.draft.as_ref().and_then(|d| d.expected) {
-            line.push(format!(" · expects {}", Signed(expected)), Role::Dim);
+            parts.push((3, Line::of(format!("expects {}", Signed(expected)), Role::Dim)));
         }
     }
-    line
+    while parts.iter().map(|(_, part)| part.width() + 3).sum::<usize>() > width + 3
+        && let Some((worst, _)) = parts.iter().enumerate().filter(|(_, (rank, _))| *rank > 1).max_by_key(|(_, (rank, _))| *rank)
+    {
+        parts.remove(worst);
+    }
+    let mut line = Line::default();
+    for (n, (_, part)) in parts.into_iter().enumerate() {
+        if n > 0 {
+            line.push(" · ", Role::Dim);
+        }
+        line.spans.extend(part.spans);
+    }
+    line.cut(width)
+}
+
+/// What the header says of the best, where its gain is another one than that of all runs.
+fn headline(header: &Header, row: &Row, shown: Option<&str>, decimals: usize, width: usize) -> Option<Line> {
+    let best = header.best.as_ref().filter(|b| b.trial == row.id && b.verified)?;
+    let (text, role) = status::delta(best.gain, decimals);
+    if shown == Some(text.as_str()) {
+        return None;
+    }
+    let mut line = Line::of("  ", Role::Text).and(text, role).and(" in fresh runs alone", Role::Text);
+    let interval =
+        best.gain_interval.map(|[low, high]| format!(" [{}, {}]", status::delta(low, decimals).0, status::delta(high, decimals).0));
+    for (text, role) in [(interval.unwrap_or_default(), Role::Dim), (", as the header says".to_owned(), Role::Dim)] {
+        if line.width() + ink::width(&text) <= width {
+            line.push(text, role);
+        }
+    }
+    Some(line.cut(width))
 }
 
 /// The numbers behind the verdict, the most telling first; what does not fit is left out whole.

@@ -189,29 +189,42 @@ fn block(ctx: &Ctx<'_>, worker: &Worker<'_>, width: usize, room: usize) -> Vec<L
     rows
 }
 
-/// `architecture · gpt-x · 12s · 3.2k tok ────`.
+/// `architecture · gpt-x · 12s · 3.2k tok ────`; what does not fit is left out whole, the least telling first.
 fn heading(ctx: &Ctx<'_>, worker: &Worker<'_>, width: usize) -> Line {
     let row = worker.row;
     let failed = worker.stream.is_some_and(|s| s.failed.is_some());
     let role = if failed { Role::Failed } else { Role::Running };
-    let mut line = Line::of(if failed { "✗ " } else { "● " }, role);
-    line.spans.extend(who(row).spans);
+    let mut parts: Vec<(u8, Line)> = Vec::new();
     if failed {
-        line.push(" · came to nothing", Role::Failed);
+        parts.push((1, Line::of("came to nothing", Role::Failed)));
     } else {
-        line.push(format!(" · {}", ink::span_of_time(ctx.now.seconds_since(row.asked).floor()).replace(".0s", "s")), Role::Text);
+        parts.push((2, Line::of(ink::span_of_time(ctx.now.seconds_since(row.asked).floor()).replace(".0s", "s"), Role::Text)));
     }
     let tokens = row.spend.prompt_tokens.saturating_add(row.spend.completion_tokens);
     if tokens > 0 {
-        line.push(format!(" · {} tok", ink::tokens(tokens)), Role::Dim);
+        parts.push((4, Line::of(format!("{} tok", ink::tokens(tokens)), Role::Dim)));
+    }
+    if row.assignment.as_ref().is_some_and(|a| a.idea.is_some()) {
+        parts.push((1, Line::of("an idea of yours", Role::Accent)));
     }
     match (row.revising, row.parent) {
-        (Some(trial), _) => line.push(format!(" · revises {trial}"), Role::Accent),
-        (None, Some(parent)) => line.push(format!(" · on {parent}"), Role::Dim),
+        (Some(trial), _) => parts.push((1, Line::of(format!("revises {trial}"), Role::Accent))),
+        (None, Some(parent)) => parts.push((3, Line::of(format!("on {parent}"), Role::Dim))),
         (None, None) => {}
     }
     if let Some(surface) = row.assignment.as_ref().and_then(|a| a.surface.as_ref()) {
-        line.push(format!(" · {}", ink::clean(surface)), Role::Dim);
+        parts.push((5, Line::of(ink::clean(surface), Role::Dim)));
+    }
+    let mut line = Line::of(if failed { "✗ " } else { "● " }, role);
+    line.spans.extend(who(row).spans);
+    while line.width() + parts.iter().map(|(_, part)| part.width() + 3).sum::<usize>() > width
+        && let Some((worst, _)) = parts.iter().enumerate().max_by_key(|(_, (rank, _))| *rank)
+    {
+        parts.remove(worst);
+    }
+    for (_, part) in parts {
+        line.push(" · ", Role::Dim);
+        line.spans.extend(part.spans);
     }
     let left = width.saturating_sub(line.width() + 1);
     if left > 1 {
@@ -282,7 +295,7 @@ fn trial_rows(ctx: &Ctx<'_>, row: &Row, known: Option<&TrialDetail>, width: usiz
     let draft = known.and_then(|d| d.draft.as_ref());
     match (stream, draft) {
         (Some((proposal, stream)), _) => {
-            if !stream.whole && stream.lost == 0 {
+            if !stream.whole && !stream.begun && stream.lost == 0 {
                 rows.push(Line::of("… heard from here on", Role::Dim).cut(width));
             }
             rows.extend(last_rows(ctx, proposal, stream, width, usize::MAX));

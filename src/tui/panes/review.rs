@@ -13,6 +13,10 @@ pub fn nothing_waits(ctx: &Ctx<'_>) -> String {
         return "no proposals waiting: the study is finished".into();
     }
     match header.proposing.as_slice() {
+        [] if header.quiet.is_some() => format!(
+            "no proposals waiting: {}",
+            header.quiet.map_or("", crate::model::Quiet::told).replace("STUDY", &ink::clean(&header.study))
+        ),
         [] if header.autonomy == crate::model::Autonomy::Auto => "no proposals waiting: autonomy is auto, everything passes".into(),
         [] => "no proposals waiting".into(),
         [(_, who), ..] => {
@@ -56,7 +60,8 @@ pub fn content(ctx: &Ctx<'_>, width: usize, height: usize) -> Content {
             None => {}
         }
         if row.revision > 1 {
-            line.push(format!(" revision {}", row.revision), Role::Accent);
+            // In one column with the others' names, as far as it goes.
+            line.push(format!(" r{}", row.revision), Role::Accent);
         }
         line.push(format!(" {}", ink::left(&status::by(row, 13), 13)), Role::Accent);
         line.push(format!(" {}", row.operator.word()), Role::Dim);

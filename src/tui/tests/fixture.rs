@@ -399,7 +399,7 @@ pub fn answer(study: &Study, query: &Query, nan: bool) -> Result<Box<Answer>, St
             let values = steps.iter().map(|s| (!nan || (*s as u32 / 100) % 3 != 1).then(|| value(*s))).collect();
             Answer::Series { curve: Curve { steps, values, total: u64::from(points) } }
         }
-        Query::Arms => Answer::Arms { rows: crate::model::arms::arms(study) },
+        Query::Arms => Answer::Arms { rows: crate::search::standing(study) },
         Query::SeriesKeys { .. } => {
             let key = |key: &str| KeySummary { key: key.into(), count: 120, last: Some(0.4) };
             Answer::SeriesKeys { keys: vec![key("train_loss"), key("val_error")] }

@@ -2,7 +2,7 @@
 
 use super::fixture::*;
 use super::frames::shot;
-use crate::client::Incoming;
+use crate::client::{Incoming, LinkState};
 use crate::model::conversation::Thought;
 use crate::model::*;
 use crate::protocol::{Command, Signal};
@@ -55,6 +55,7 @@ fn asked(m: &mut Maker, parent: u32, role: &str, model: &str, surface: Option<&s
         surface: surface.map(Into::into),
         why: "gain per minute 0.0021 ± 0.0008 over 4 trials, the best of 5 arms".into(),
         idea: idea.map(Into::into),
+        adapts: None,
     };
     let decision = m.study.decisions;
     m.now(Event::ProposalAsked {
@@ -155,6 +156,31 @@ fn two_specialists_think() {
 }
 
 #[test]
+fn what_was_said_before_one_came_stands_in_place_of_what_was_heard() {
+    let heard = |revision, lost, thoughts: &[Thought]| {
+        Incoming::Signal(Signal::Heard { proposal: ProposalId(3), revision, lost, thoughts: thoughts.to_vec() })
+    };
+    let mut desk = Desk::new(agents(), (120, 36)).meters(false);
+    desk.keys("5");
+    think(&mut desk, 3, &[reasoning("the middle of")]);
+    desk.hear(heard(1, 0, &[reasoning("From its start, the middle of")]));
+    think(&mut desk, 3, &[reasoning(" a sentence")]);
+    let frame = desk.screen();
+    assert!(frame.contains("From its start, the middle of a sentence"), "{frame}");
+    assert_eq!(frame.matches("the middle of").count(), 1, "{frame}");
+    assert!(!desk.state.thoughts.wants_record(ProposalId(3)), "all of it was heard");
+    // The engine was lost and found: another attempt is under way, and what was not heard meanwhile is in the record.
+    desk.hear(Incoming::Link(LinkState::Reconnecting { why: "gone".into() }));
+    assert!(desk.state.thoughts.wants_record(ProposalId(3)));
+    desk.hear(heard(1, 9, &[reasoning("Once more.")]));
+    let stream = desk.state.thoughts.of(ProposalId(3)).unwrap();
+    assert!(stream.whole && stream.lost == 9 && stream.row.is_some(), "{stream:?}");
+    assert!(!desk.screen().contains("a sentence"));
+    desk.hear(heard(2, 0, &[]));
+    assert!(desk.state.thoughts.wants_record(ProposalId(3)), "the revision before is in the record alone");
+}
+
+#[test]
 fn a_tool_call_folds_and_opens() {
     let mut desk = busy_minds((120, 36));
     desk.keys("5 z");
@@ -245,8 +271,20 @@ fn a_revision_keeps_its_place_in_the_queue() {
     desk.keys("esc");
     assert_eq!(desk.state.queue, Some(TrialId(2)));
     let screen = desk.screen();
-    assert!(screen.contains("revision 2"), "{screen}");
+    assert!(screen.contains(" r2 "), "{screen}");
     shot("agents-revised", &screen);
+    desk.keys("o");
+    let screen = desk.screen();
+    assert!(screen.contains("revision 1 of 2 (superseded)") && screen.contains("smaller buckets"), "{screen}");
+    shot("agents-superseded", &screen);
+    let sent = commands(&desk).len();
+    desk.keys("a");
+    assert_eq!(commands(&desk).len(), sent, "what is accepted is what is shown");
+    assert!(desk.screen().contains("o shows the newest"));
+    desk.keys("o");
+    assert!(!desk.screen().contains("superseded"));
+    desk.keys("a");
+    assert_eq!(commands(&desk).len(), sent + 1);
 }
 
 #[test]
@@ -342,7 +380,7 @@ fn what_they_cost_warns_before_it_is_spent() {
 fn a_request_that_came_to_nothing_says_why() {
     let mut desk = busy_minds((120, 36));
     let detail = "the model never submitted: 24 answers, the last one empty".to_owned();
-    desk.fact(Event::ProposalFailed { proposal: ProposalId(3), detail });
+    desk.fact(Event::ProposalFailed { proposal: ProposalId(3), detail, gave_up: false });
     desk.keys("5 z");
     let screen = desk.screen();
     assert!(screen.contains("✗ optimizer · gpt-x · came to nothing") && screen.contains("24 answers"), "{screen}");

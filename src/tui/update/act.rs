@@ -7,6 +7,7 @@ use crate::protocol::Answer;
 use crate::tui::ink;
 use crate::tui::input::Input;
 use crate::tui::keymap::Action;
+use crate::tui::layout::layout;
 use crate::tui::modal::Modal;
 use crate::tui::modal::compare::Compare;
 use crate::tui::modal::confirm::{Choice, Confirm, Then};
@@ -57,6 +58,7 @@ pub fn act(state: &mut UiState, mirror: &Mirror, action: Action, key: Option<&Ke
         Action::NextPart => part(state, mirror, true),
         Action::PreviousPart => part(state, mirror, false),
         Action::NextFile | Action::PreviousFile => next_file(state, mirror, action == Action::NextFile),
+        Action::Older => older(state, mirror),
         Action::MoreContext => context(state, 2),
         Action::LessContext => context(state, -2),
         Action::Whitespace => {
@@ -226,6 +228,23 @@ fn next_file(state: &mut UiState, mirror: &Mirror, forward: bool) {
         diff::first_hunk_of(d, next.min(d.files.len().saturating_sub(1)))
     };
     to_hunk(state, mirror, to);
+}
+
+/// The revision before the one that is looked at; before the first comes the newest again.
+fn older(state: &mut UiState, mirror: &Mirror) {
+    let Some(id) = state.shown() else { return };
+    let ctx = Ctx { mirror, state, now: state.now };
+    let Some(Ok(d)) = proposal::detail(&ctx, id) else { return };
+    let at = state.diff.revision.unwrap_or(d.document.revision);
+    let older = d.document.superseded.iter().rev().map(|r| r.revision).find(|r| *r < at);
+    state.diff.trial = Some(id);
+    state.diff.revision = older;
+    state.diff.hunk = 0;
+    state.diff.left_out.clear();
+    state.scroll.remove(&Pane::Proposal);
+    if !layout(state.size, state).places.iter().any(|p| p.shown == Pane::Proposal) {
+        state.focus_on(Pane::Proposal);
+    }
 }
 
 fn context(state: &mut UiState, by: i64) {

@@ -15,6 +15,10 @@ pub fn enabled(action: Action, state: &UiState, mirror: &Mirror) -> Result<(), S
         None => Ok(()),
     };
     let row = state.shown_row(mirror);
+    let newest = || match state.diff.revision {
+        Some(n) => Err(format!("this is revision {n}, which another one took the place of: o shows the newest")),
+        None => Ok(()),
+    };
     let waits = || match row {
         Some(r) if r.back == Some(crate::protocol::Back::Writing) => Err("its new revision is being written".to_owned()),
         Some(r) => need(state.waits(r), "it does not wait for review"),
@@ -23,8 +27,8 @@ pub fn enabled(action: Action, state: &UiState, mirror: &Mirror) -> Result<(), S
     let over = mirror.header.as_ref().is_some_and(|h| matches!(h.state, StudyState::Finished | StudyState::Failed));
     let goes_on = || need(!over, "the study is over");
     match action {
-        Accept | Veto | Edit => speak().and_then(|()| waits()),
-        Revise => speak().and_then(|()| waits()).and_then(|()| match row.map_or("", |r| r.proposer.as_str()) {
+        Accept | Veto | Edit => speak().and_then(|()| waits()).and_then(|()| newest()),
+        Revise => speak().and_then(|()| waits()).and_then(|()| newest()).and_then(|()| match row.map_or("", |r| r.proposer.as_str()) {
             "researcher" => Err("it is your own: e edits it".to_owned()),
             by if by.starts_with("knobs/") => Err("a sampler takes no comment: e edits it, v vetoes it".to_owned()),
             _ => Ok(()),
@@ -33,6 +37,7 @@ pub fn enabled(action: Action, state: &UiState, mirror: &Mirror) -> Result<(), S
         LetPass => speak().and_then(|()| waits()),
         TakeHunk => speak()
             .and_then(|()| waits())
+            .and_then(|()| newest())
             .and_then(|()| need(!state.diff.options.ignore_whitespace, "hunks can be left out only with white space shown (w)")),
         Undo => speak().and_then(|()| need(state.last_review.is_some(), "nothing was reviewed from here")),
         Pause | Autonomy | Steer => speak().and_then(|()| goes_on()),
@@ -60,6 +65,7 @@ pub fn enabled(action: Action, state: &UiState, mirror: &Mirror) -> Result<(), S
             On::Log => need(log::wanted(mirror, state).is_some(), "there is no log"),
             _ => need(has_diff(state, mirror), "there is no diff"),
         },
+        Older => need(state.diff.revision.is_some() || revised(state, mirror), "this proposal has one revision"),
         NextFile | PreviousFile | MoreContext | LessContext | Whitespace => need(has_diff(state, mirror), "there is no diff"),
         NextMatch | PreviousMatch => need(!state.tree.filter.is_empty(), "no filter is set (/)"),
         Up | Down | Left | Right | Top | Bottom | HalfUp | HalfDown | Pane | NextPane | PreviousPane | Zoom | Open | Back | Filter
@@ -70,6 +76,11 @@ pub fn enabled(action: Action, state: &UiState, mirror: &Mirror) -> Result<(), S
 fn calls(state: &UiState, mirror: &Mirror) -> bool {
     let ctx = crate::tui::panes::Ctx { mirror, state, now: state.now };
     !reasoning::calls(&ctx).is_empty()
+}
+
+fn revised(state: &UiState, mirror: &Mirror) -> bool {
+    let ctx = crate::tui::panes::Ctx { mirror, state, now: state.now };
+    state.shown().is_some_and(|t| matches!(proposal::detail(&ctx, t), Some(Ok(d)) if !d.document.superseded.is_empty()))
 }
 
 fn has_diff(state: &UiState, mirror: &Mirror) -> bool {

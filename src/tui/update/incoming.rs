@@ -39,7 +39,7 @@ pub fn take(state: &mut UiState, mirror: &Mirror, incoming: Incoming, effects: &
             state.thoughts.note(&update.header);
             match &update.record.event {
                 Event::ProposalAsked { proposal, assignment: Some(_), .. } => state.thoughts.asked(*proposal),
-                Event::ProposalFailed { proposal, detail } => state.thoughts.failed(*proposal, update.record.at, detail),
+                Event::ProposalFailed { proposal, detail, .. } => state.thoughts.failed(*proposal, update.record.at, detail),
                 _ => {}
             }
             notice(state, &update.record.event);
@@ -72,6 +72,7 @@ pub fn take(state: &mut UiState, mirror: &Mirror, incoming: Incoming, effects: &
         Incoming::Link(link) => {
             if !matches!(link, LinkState::Live { .. }) {
                 state.shelf.relink();
+                state.thoughts.cut_off();
                 state.log.flying = None;
                 let lost = state.sent.len();
                 state.sent.clear();
@@ -180,6 +181,7 @@ fn take_signal(state: &mut UiState, signal: Signal) {
             }
         }
         Signal::Thought { proposal, thought } => state.thoughts.push(proposal, thought),
+        Signal::Heard { proposal, revision, lost, thoughts } => state.thoughts.heard(proposal, revision, lost, thoughts),
     }
 }
 

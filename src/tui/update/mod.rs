@@ -141,6 +141,7 @@ fn settle(state: &mut UiState, mirror: &Mirror) {
     let shown = state.shown();
     if state.diff.trial != shown {
         state.diff.trial = shown;
+        state.diff.revision = None;
         state.diff.hunk = 0;
         state.diff.shift = 0;
         state.diff.left_out.clear();

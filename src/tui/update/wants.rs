@@ -34,7 +34,12 @@ pub fn ask(state: &mut UiState, mirror: &Mirror, effects: &mut Vec<UiEffect>) {
             let changed = state.changed.get(&row.id).copied().unwrap_or(0);
             wanted.push((Query::Conversation { proposal, revision: None, offset: -RECORDED }, changed.to_string()));
         }
-        let tree = row.tree.as_ref().filter(|_| visible.contains(&Pane::Proposal) && row.id != TrialId::BASELINE);
+        if state.diff.revision.is_some() && visible.contains(&Pane::Proposal) {
+            // What was superseded does not change any more.
+            wanted.push((state.diff_query(row.id), "superseded".into()));
+        }
+        let tree =
+            row.tree.as_ref().filter(|_| visible.contains(&Pane::Proposal) && row.id != TrialId::BASELINE && state.diff.revision.is_none());
         wanted.extend(tree.map(|tree| (state.diff_query(row.id), tree.clone())));
     }
     if let Some(Modal::Compare(compare)) = state.modals.last() {
