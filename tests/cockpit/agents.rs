@@ -19,7 +19,24 @@ fn study(script: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static) -> (
     let server = Endpoint::start(script);
     let config = format!("[run]\nisolation = \"none\"\n{}", server.model("local"));
     fs::write(place.path("home/.config/trialdeck/config.toml"), config).unwrap();
-    let run = ["run", "toy", "--detach", "--autonomy", "ask", "--trials", "12", "--slots", "1", "--name", "a", "--proposer", "agents"];
+    // With a limit of money, and nothing known of the cost, the first request is alone.
+    let run = [
+        "run",
+        "toy",
+        "--detach",
+        "--autonomy",
+        "ask",
+        "--trials",
+        "12",
+        "--slots",
+        "1",
+        "--cost",
+        "100",
+        "--name",
+        "a",
+        "--proposer",
+        "agents",
+    ];
     place.run(&run).exits(0);
     (place, server)
 }
@@ -64,16 +81,15 @@ fn model(written: &AtomicUsize, holds: &[Gate; 3], number: usize, request: &Requ
 }
 
 #[test]
-#[ignore = "waits for a request of one role, which the bandit may not make while other tests keep the machine busy"]
 fn specialists_are_watched_and_steered_with_keys() {
     let holds: [Gate; 3] = Default::default();
     let (written, held) = (AtomicUsize::new(0), holds.clone());
     let (place, server) = study(move |number, request| model(&written, &held, number, request));
     let mut deck = Term::open(&place, (120, 40), &["attach", "a"]);
     deck.sees("? help");
-    thoughts(&mut deck, &holds);
+    thoughts(&mut deck, &place, &holds);
     revise(&mut deck, &place, &server);
-    veto(&mut deck, &server);
+    veto(&mut deck, &place, &server);
     steer(&mut deck, &place, &server);
     idea(&mut deck, &place, &server);
     deck.press("q");
@@ -86,12 +102,13 @@ fn specialists_are_watched_and_steered_with_keys() {
 }
 
 /// What is thought shows before it is over; a call of a tool is one line, and opens.
-fn thoughts(deck: &mut Term, holds: &[Gate; 3]) {
+fn thoughts(deck: &mut Term, place: &Place, holds: &[Gate; 3]) {
     deck.sees("thinking");
     deck.press("5z");
     holds[0].open();
     deck.sees("The loss still falls steeply");
-    deck.sees("● architecture · local");
+    let role = facts(place, "proposal_asked")[0]["assignment"]["role"].as_str().unwrap().to_owned();
+    deck.sees(&format!("● {role} · local"));
     assert!(!deck.text().contains("So the step may grow"), "the rest of the thought is not there yet");
     holds[1].open();
     deck.sees("So the step may grow");
@@ -125,14 +142,27 @@ fn revise(deck: &mut Term, place: &Place, server: &Endpoint) {
     deck.sees("+ WIDTH = 12");
 }
 
+/// Waits for a request like this. One is made when there is room, and how many proposals are kept at hand depends on how long agents
+/// think: what waits is vetoed until then.
+fn heard(place: &Place, server: &Endpoint, what: &str, so: impl Fn(&Request) -> bool) {
+    wait_until(what, || {
+        if server.requests().iter().any(&so) {
+            return Some(());
+        }
+        for waiting in place.show("a")["trials"].as_array().unwrap().iter().filter(|t| t["status"] == "waiting") {
+            place.run(&["ctl", "a", "veto", waiting["proposal"].as_str().unwrap(), "--reason", "make room"]);
+        }
+        None
+    });
+}
+
 /// `v` with a reason, which later requests hold and act upon.
-fn veto(deck: &mut Term, server: &Endpoint) {
+fn veto(deck: &mut Term, place: &Place, server: &Endpoint) {
     deck.press("v");
     deck.sees("veto p");
     deck.press("leave the width alone\r");
     deck.sees("vetoed p");
-    server
-        .wait_for("the reason", |r| r.iter().any(|r| r.section("Standing instructions").contains("was vetoed: \"leave the width alone\"")));
+    heard(place, server, "the reason", |r| r.section("Standing instructions").contains("was vetoed: \"leave the width alone\""));
 }
 
 /// `t` speaks to one role, which alone hears it.
@@ -144,21 +174,31 @@ fn steer(deck: &mut Term, place: &Place, server: &Endpoint) {
     deck.press("heads before trunks\t\r");
     let steered = wait_until("the word", || facts(place, "steered").first().cloned());
     assert_eq!((&steered["text"], &steered["to"]), (&"heads before trunks".into(), &"architecture".into()));
-    // Room for the next request, in the cockpit's own way.
+    // Whoever else would be asked next is not.
+    OTHERS.iter().for_each(|role| drop(place.run(&["ctl", "a", "favour", role, "0"]).exits(0)));
+    // Room for the next request, in the cockpit's own way, once there is something to veto.
+    let waits = |v: &Value| v["trials"].as_array().unwrap().iter().any(|t| t["status"] == "waiting");
+    wait_until("a proposal that waits", || Some(place.show("a")).filter(waits));
     deck.press("r");
     deck.sees("review queue");
+    deck.sees("+ ");
     deck.press("v");
     deck.sees("veto p");
     deck.press("too much\r");
     let told = |r: &Request| r.said().contains("to you: \"heads before trunks\"");
-    let all = server.wait_for("the word to the architect", |r| r.iter().any(told));
+    heard(place, server, "the word to the architect", told);
+    let all = server.requests();
     assert!(all.iter().filter(|r| r.said().contains("heads before trunks")).all(|r| r.who() == "architecture specialist"));
     deck.press("r");
     deck.loses("review queue");
 }
 
+/// All roles that are asked for improvements but the one that is spoken to.
+const OTHERS: [&str; 4] = ["data-and-regularisation", "generalist", "optimizer-and-schedule", "systems"];
+
 /// `i` hands an idea to an agent, which makes an edit of it.
 fn idea(deck: &mut Term, place: &Place, server: &Endpoint) {
+    place.run(&["ctl", "a", "favour", "generalist", "1"]).exits(0);
     deck.press("i");
     deck.sees("an idea on");
     deck.press("a momentum of 0.7\r");
@@ -167,6 +207,8 @@ fn idea(deck: &mut Term, place: &Place, server: &Endpoint) {
         facts(place, "proposed").into_iter().find(|f| f["hypothesis"].as_str().unwrap().contains("researcher thinks of"))
     });
     deck.sees("the momentum that the");
+    // It is checked first: only what waits is asked about as one leaves.
+    deck.sees(" waiting · ");
 }
 
 /// What a terminal would obey.

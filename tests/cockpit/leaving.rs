@@ -40,6 +40,26 @@ fn q_and_sigterm_give_the_terminal_back() {
 }
 
 #[test]
+fn who_leaves_the_card_has_started_nothing() {
+    let place = Place::new();
+    Toy::new(&place).quick().write(&place, "toy");
+    let mut deck = Term::open(&place, (80, 24), &["run", "toy", "--name", "s", "--trials", "1", "--autonomy", "auto"]);
+    deck.sees("enter starts");
+    deck.press("q");
+    deck.until("its last words", |s| !s.alternate_screen() && s.contents().contains("`trialdeck resume s` starts it"));
+    deck.end();
+    deck.given_back();
+    assert!(place.engine("s").is_none() && place.starts().is_empty());
+    place.run(&["ls"]).exits(0).says(&["not started"]);
+    place.run(&["show", "s"]).exits(0).says(&["was not started yet: `trialdeck resume s", "s: not started"]);
+    let doctor = place.run(&["doctor"]);
+    assert!(!doctor.out.contains("lost theirs"), "{doctor:#?}");
+    let out = place.run(&["resume", "s", "--auto"]);
+    assert!(matches!(out.code, 0 | 3), "{out:#?}");
+    assert_eq!(place.journal("s").iter().filter(|e| e["event"] == "engine_started").count(), 1);
+}
+
+#[test]
 fn a_shell_suspends_it_and_brings_it_back() {
     let place = Place::new();
     study(&place);

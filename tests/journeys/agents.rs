@@ -4,6 +4,7 @@
 mod choosing;
 mod failures;
 mod hostile;
+mod mending;
 mod servers;
 mod steering;
 

@@ -74,6 +74,21 @@ fn more_time_for_a_study_whose_engine_was_killed_in_mid_run() {
 }
 
 #[test]
+fn what_was_asked_about_goes_on_unattended() {
+    let place = Place::new();
+    Toy::new(&place).quick().write(&place, "toy");
+    place.run(&["run", "toy", "--detach", "--autonomy", "ask", "--trials", "2", "--name", "a"]).exits(0);
+    place.shown("a", "a proposal that waits", |s| s["trials"].as_array().is_some_and(|t| t.iter().any(|t| t["status"] == "waiting")));
+    place.run(&["stop", "a"]).exits(0);
+    place.shown("a", "its end", |s| s["state"] == "finished");
+    // Nobody is there to answer: it is reviewed by rule from here on.
+    let out = place.run(&["resume", "a", "--auto", "--trials", "2"]);
+    assert!(matches!(out.code, 0 | 3), "{out:#?}");
+    let shown = place.show("a");
+    assert_eq!((&shown["reason"], &shown["budget"]["trials_used"]), (&json!("trials"), &json!(2)));
+}
+
+#[test]
 fn two_that_resume_at_once_share_one_engine() {
     let place = Place::new();
     Toy::new(&place).quick().train("PAUSE = 0.0", "PAUSE = 0.5").write(&place, "toy");

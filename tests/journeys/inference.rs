@@ -120,6 +120,31 @@ fn a_model_from_training_is_scored_on_inputs_that_it_never_saw() {
 }
 
 #[test]
+fn an_inference_reads_the_libraries_that_its_task_grants_and_no_training_data() {
+    let place = Place::new();
+    let (library, data) = (place.path("library"), place.path("corpus"));
+    let predict = format!(
+        "import os, sys\nsys.path.insert(0, {library:?})\nimport straight\n{}",
+        PREDICT.replace("\"../slot-0\"", &format!("{:?}", data.join("train.txt"))).replace("import json\nimport os\n", "import json\n")
+    );
+    task(&place, &predict);
+    for (dir, file, text) in [(&library, "straight.py", "A = 3\n"), (&data, "train.txt", "1 2 3\n")] {
+        fs::create_dir(dir).unwrap();
+        fs::write(dir.join(file), text).unwrap();
+    }
+    let file = place.path("line/task.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{text}\n[sandbox]\nread = [{library:?}]\n\n[[data]]\npath = {data:?}\n")).unwrap();
+    let out = place.run(&["run", "line", "--auto", "--trials", "1", "--seed", "1", "--name", "a"]);
+    assert!(matches!(out.code, 0 | 3), "{out:#?}");
+    let shown = place.show("a");
+    assert!(shown["baseline"]["score"].as_f64().is_some(), "{shown:#}");
+    if shown["isolation"] != "E" && shown["isolation"] != "D" {
+        assert_eq!(pred(&place, "a")["reach"], json!([]), "neither labels nor what it was trained on");
+    }
+}
+
+#[test]
 fn what_goes_wrong_in_the_inference_is_said_to_be_there() {
     let place = Place::new();
     for (name, predict, label, detail) in [

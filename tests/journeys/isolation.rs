@@ -112,17 +112,22 @@ fn offered(place: &Place) -> Vec<&'static str> {
 #[test]
 fn programs_that_fork_spawn_and_share_memory_work_in_each_tier() {
     let place = Place::new();
-    let tiers = offered(&place);
+    let tiers = [offered(&place), vec!["none"]].concat();
     eprintln!("tiers here: {tiers:?}");
     let dir = workers(&place, TRAIN, TASK);
     for tier in tiers {
-        let args = ["run", &dir.to_string_lossy(), "--auto", "--name", tier, "--trials", "1", "--seed", "1", "--isolation", tier];
+        // So long that no socket's path below its directories would fit: what a user's home and the name of a paper come to.
+        let name = format!("{tier}-as-long-as-a-study-of-wind-power-may-be");
+        let args = ["run", &dir.to_string_lossy(), "--auto", "--name", &name, "--trials", "1", "--seed", "1", "--isolation", tier];
         let out = place.run(&args);
-        let shown = place.show(tier);
-        assert_eq!(shown["isolation"], tier);
+        let shown = place.show(&name);
+        assert_eq!(shown["isolation"], if tier == "none" { "E" } else { tier });
         let run = &shown["trials"][0]["runs"][0];
         assert!(run["score"].is_number(), "{tier}: {run} {out:?}");
-        let log = fs::read_to_string(place.study(tier).join("trials/t0000/run-1/stdout.log")).unwrap();
+        if tier == "none" {
+            continue;
+        }
+        let log = fs::read_to_string(place.study(&name).join("trials/t0000/run-1/stdout.log")).unwrap();
         eprintln!("{tier}: {}", log.trim());
         let metric = |name: &str| run["metrics"][name].as_f64().unwrap();
         // Root can modes and owners; so only another user, or a file system that cannot be written, keeps the evaluator.

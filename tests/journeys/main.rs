@@ -30,6 +30,7 @@ mod programs;
 mod refusals;
 mod replays;
 mod repositories;
+mod revisions;
 mod scores;
 mod setup;
 mod skill;

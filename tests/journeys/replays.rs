@@ -27,10 +27,21 @@ fn model(number: usize, request: &Request) -> Reply {
         again["argue"] = "the number alone is what is measured here".into();
         return Reply::calls("it is another number", &[("submit", again)]);
     }
+    if said.contains("The edit holds nothing else") {
+        // It was told what a rule will say to this, and insists.
+        return Reply::calls("it is meant so", &[("submit", handed_in(request))]);
+    }
     if said.contains("refused") || number % 17 == 2 {
         return Reply::calls("nothing", &[("give_up", json!({ "why": said }))]);
     }
     Reply::calls("I look first", &[("read_file", json!({ "path": "train.py" }))])
+}
+
+/// What the last answer handed in.
+fn handed_in(request: &Request) -> Value {
+    let messages = request.body["messages"].as_array().unwrap();
+    let calls = messages.iter().rev().find_map(|m| m["tool_calls"].as_array().filter(|_| m["role"] == "assistant"));
+    serde_json::from_str(calls.unwrap()[0]["function"]["arguments"].as_str().unwrap()).unwrap()
 }
 
 /// The value of a knob in the file as a tool showed it.
@@ -128,6 +139,12 @@ fn a_recorded_study_is_replayed_offline_to_the_same_tree() {
     assert!(first["trials"].as_array().unwrap().len() > TRIALS, "{}", first["trials"].as_array().unwrap().len());
     let failed = first["trials"].as_array().unwrap().iter().filter(|t| t["failure"].is_object()).count();
     assert!(failed > 2, "{failed} failed");
+    let by_rule = |t: &&Value| t["status"] == "vetoed" && t["reviews"].as_array().unwrap().iter().any(|r| r["by"] == "rule");
+    let vetoed: Vec<&Value> = first["trials"].as_array().unwrap().iter().filter(by_rule).map(|t| &t["id"]).collect();
+    assert!(!vetoed.is_empty(), "an edit of the seed alone gets no run");
+    let journal = place.journal("a");
+    let adapts = |id: &Value| journal.iter().any(|e| e["event"] == "proposal_asked" && e["assignment"]["adapts"] == *id);
+    assert!(vetoed.iter().any(|id| adapts(id)), "its idea is asked for in another form: {vetoed:?}");
     let before = place.journal_bytes("a");
 
     drop(server);

@@ -84,3 +84,47 @@ fn a_failure_card_becomes_the_next_edit() {
     }
     assert_eq!(trial(&shown, "t0001")["proposer"].as_str().map(|p| p.starts_with("agents/")), Some(true));
 }
+
+/// One idea, which takes a moment; everybody else has none.
+fn one_idea(ideas: &AtomicUsize, request: &Request) -> Reply {
+    match request.line_of("MOMENTUM = ") {
+        Some(old) => {
+            submit("One thing is left.", change("train.py", &old, "MOMENTUM = 0.7", "a momentum near one remembers more of the way"))
+        }
+        None if ideas.fetch_add(1, Ordering::SeqCst) == 0 => read("train.py"),
+        None => give_up("all that helps was tried before"),
+    }
+}
+
+#[test]
+fn agents_without_an_idea_end_the_study_once_nothing_is_under_way() {
+    let ideas = AtomicUsize::new(0);
+    let lab = Lab::new(|toy| toy.train("PAUSE = 0.0", "PAUSE = 0.6"), move |_, request| one_idea(&ideas, request));
+    let place = &lab.place;
+    let out =
+        place.run(&["run", "toy", "--auto", "--time", "300s", "--trials", "9", "--slots", "1", "--name", "a", "--proposer", "agents"]);
+    assert_eq!(out.code, 0, "the one idea is kept: {out:#?}");
+    let out = out.says(&["every agent has given up on what is known", "all that helps was tried before", "study finished exhausted"]);
+    assert!(!out.out.contains("asked less often") && !out.err.contains("asked less often"), "giving up is no fault: {out:#?}");
+    let shown = place.show("a");
+    assert_eq!((&shown["state"], &shown["reason"], &shown["budget"]["trials_used"]), (&"finished".into(), &"exhausted".into(), &1.into()));
+    assert!(shown["detail"].as_str().unwrap().contains("has nothing to propose: all that helps was tried before"), "{}", shown["detail"]);
+    assert_eq!(trial(&shown, "t0001")["verdict"], "keep");
+    // After the last news nobody is asked again who gave up on it, and the end comes after it.
+    let facts = place.journal("a");
+    let ended = facts.iter().position(|f| f["event"] == "stop_asked").unwrap();
+    let news = facts.iter().rposition(|f| ["judged", "incumbent_moved", "run_scored"].iter().any(|e| f["event"] == *e)).unwrap();
+    assert!(news < ended, "what is under way is waited for");
+    let by =
+        |f: &Value| facts.iter().find(|a| a["event"] == "proposal_asked" && a["proposal"] == f["proposal"]).unwrap()["proposer"].clone();
+    let mut gave_up = Vec::new();
+    for fact in &facts[news..] {
+        match fact["event"].as_str().unwrap() {
+            "proposal_failed" => gave_up.push(by(fact)),
+            "proposal_asked" => assert!(!gave_up.contains(&fact["proposer"]), "{gave_up:?} {fact}"),
+            _ => {}
+        }
+    }
+    assert!(gave_up.len() >= 5, "all who can be asked were: {gave_up:?}");
+    assert!(facts.iter().filter(|f| f["event"] == "proposal_failed").all(|f| f["gave_up"] == true));
+}
