@@ -122,14 +122,6 @@ impl Llm for Unusable {
         &self.name
     }
 
-    fn prices(&self) -> Option<[f64; 3]> {
-        None
-    }
-
-    fn context(&self) -> Option<u32> {
-        None
-    }
-
     fn ask<'a>(&'a self, _: Ask<'a>, _: &'a mut (dyn FnMut(Heard<'_>) + Send)) -> BoxFuture<'a, Result<Answered, Fault>> {
         let line = self.why.clone();
         Box::pin(async move { Err(Fault { kind: FaultKind::Setup, line, spend: Spend::default() }) })

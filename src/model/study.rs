@@ -1,7 +1,8 @@
 //! One search on a task: the fold of its facts.
 
 use super::{
-    EndReason, ImportedFrom, Millis, Noise, Proposal, ProposalId, RunId, RunPhase, Settings, Setup, SlotInfo, StudyState, Trial, TrialId,
+    EndReason, ImportedFrom, Millis, Noise, Operator, Proposal, ProposalId, RunId, RunPhase, Settings, Setup, SlotInfo, Spend, StudyState,
+    Trial, TrialId,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,7 +88,7 @@ pub struct Study {
     pub steers: Vec<super::Steer>,
     /// What models cost so far.
     #[serde(default)]
-    pub spend: super::Spend,
+    pub spend: Spend,
     /// Which agents a person wants asked more or less often; the last word on a kind counts.
     #[serde(default)]
     pub favours: Vec<super::Favour>,
@@ -168,6 +169,25 @@ impl Study {
     /// Number of the next request.
     pub fn next_proposal(&self) -> ProposalId {
         ProposalId(self.proposals.last_key_value().map_or(1, |(id, _)| id.0 + 1))
+    }
+
+    /// A proposal that is handed in without having been asked for, as things stand.
+    pub fn unasked(&self, id: ProposalId, proposer: String, parents: Vec<TrialId>, operator: Operator, at: Millis) -> Proposal {
+        Proposal {
+            id,
+            proposer,
+            parents,
+            operator,
+            decision: self.decisions,
+            asked: at,
+            requested: false,
+            trial: None,
+            failed: None,
+            gave_up: false,
+            news: self.news,
+            assignment: None,
+            spend: Spend::default(),
+        }
     }
 
     /// Runs that have not ended.

@@ -2,8 +2,8 @@
 
 use super::reports;
 use crate::model::{
-    Decision, Draft, Event, Favour, KnobValue, Limits, Millis, Operator, Proposal, ProposalId, Reviewer, RunPhase, SettingsChange, Status,
-    Study, StudyState, Trial, TrialId, Verdict, number::short,
+    Decision, Draft, Event, Favour, KnobValue, Limits, Millis, Operator, ProposalId, Reviewer, RunPhase, SettingsChange, Status, Study,
+    StudyState, Trial, TrialId, Verdict, number::short,
 };
 use crate::protocol::{Ack, Command};
 
@@ -64,21 +64,7 @@ pub(super) fn take(study: &Study, command: Command, now: Millis) -> Taken {
             let proposer = name(&proposer, "proposer")?;
             let operator = if trial.failure.is_some() { Operator::Debug } else { Operator::Improve };
             let id = study.next_proposal();
-            let request = Proposal {
-                id,
-                proposer,
-                parents: vec![parent],
-                operator,
-                decision: study.decisions,
-                asked: now,
-                requested: false,
-                trial: None,
-                failed: None,
-                gave_up: false,
-                news: study.news,
-                assignment: None,
-                spend: Default::default(),
-            };
+            let request = study.unasked(id, proposer, vec![parent], operator, now);
             let event = reports::proposed(study, &request, &draft, accepted, study.seq);
             let ack = Ack { seq: study.seq, trial: Some(study.next_trial()), proposal: Some(id) };
             Ok((vec![event], ack))

@@ -7,20 +7,11 @@ pub(super) fn apply_request(study: &mut Study, at: Millis, event: &Event) {
         Event::ProposalAsked { proposal, proposer, parents, operator, decision, assignment } => {
             study.decisions = study.decisions.max(decision.saturating_add(1));
             let request = Proposal {
-                id: *proposal,
-                proposer: proposer.clone(),
-                parents: parents.clone(),
-                operator: *operator,
                 decision: *decision,
-                asked: at,
                 // What a person asked for says nothing of the proposers.
                 requested: assignment.as_ref().is_none_or(|a| a.idea.is_none()),
-                trial: None,
-                failed: None,
-                gave_up: false,
-                news: study.news,
                 assignment: assignment.clone(),
-                spend: Spend::default(),
+                ..study.unasked(*proposal, proposer.clone(), parents.clone(), *operator, at)
             };
             study.proposals.insert(*proposal, request);
             study.asked.insert(*proposal);
@@ -56,21 +47,8 @@ pub(super) fn apply_proposed(study: &mut Study, at: Millis, event: &Event) {
     if study.next_trial() != *trial {
         return;
     }
-    let request = study.proposals.entry(*proposal).or_insert_with(|| Proposal {
-        id: *proposal,
-        proposer: proposer.clone(),
-        parents: parents.clone(),
-        operator: *operator,
-        decision: study.decisions,
-        asked: at,
-        requested: false,
-        trial: None,
-        failed: None,
-        gave_up: false,
-        news: study.news,
-        assignment: None,
-        spend: Spend::default(),
-    });
+    let unasked = study.unasked(*proposal, proposer.clone(), parents.clone(), *operator, at);
+    let request = study.proposals.entry(*proposal).or_insert(unasked);
     request.trial = Some(*trial);
     if request.assignment.is_some() {
         study.faults = Faults::default();

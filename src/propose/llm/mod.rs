@@ -101,10 +101,14 @@ pub trait Llm: Send + Sync {
     fn name(&self) -> &str;
 
     /// US dollars for a million tokens of prompt, cached prompt and answer; none where the price is not known.
-    fn prices(&self) -> Option<[f64; 3]>;
+    fn prices(&self) -> Option<[f64; 3]> {
+        None
+    }
 
     /// Tokens that it can take in, where known.
-    fn context(&self) -> Option<u32>;
+    fn context(&self) -> Option<u32> {
+        None
+    }
 
     /// Asks. `hear` gets every piece as it comes.
     fn ask<'a>(&'a self, ask: Ask<'a>, hear: &'a mut (dyn FnMut(Heard<'_>) + Send)) -> BoxFuture<'a, Result<Answered, Fault>>;

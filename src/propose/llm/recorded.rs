@@ -97,18 +97,10 @@ impl Recorded {
     }
 }
 
+/// It has no prices: what was spent is recorded with each answer.
 impl Llm for Recorded {
     fn name(&self) -> &str {
         &self.name
-    }
-
-    /// What was spent is recorded with each answer.
-    fn prices(&self) -> Option<[f64; 3]> {
-        None
-    }
-
-    fn context(&self) -> Option<u32> {
-        None
     }
 
     fn ask<'a>(&'a self, _: Ask<'a>, hear: &'a mut (dyn FnMut(Heard<'_>) + Send)) -> BoxFuture<'a, Result<Answered, Fault>> {
